@@ -1,0 +1,134 @@
+
+/*
+ * The one internal form, and what a translator to and from a public API must
+ * offer.  Inside, a request is a Messages body and an answer is a stream of
+ * Messages events; a dialect is one such pair of translators and knows no
+ * other.  A new dialect is one new pair of files with a claude_dialect_t, and
+ * one route.
+ */
+
+
+#ifndef CLAUDE_DIALECT_H
+#define CLAUDE_DIALECT_H
+
+
+#include "claude_error.h"
+#include "claude_event.h"
+
+
+/* a name that clients may ask for, and the model that it stands for; both are
+ * of [A-Za-z0-9._:/@[\]-], so that they need no escaping in JSON */
+
+typedef struct {
+    claude_str_t           alias;
+    claude_str_t           target;
+} claude_model_t;
+
+typedef struct {
+    const claude_model_t  *elts;
+    size_t                 nelts;
+    unsigned               builtin:1;  /* claude-… names pass as they are */
+} claude_models_t;
+
+/* the target of name, or one of len 0; name is as the client wrote it */
+
+claude_str_t claude_models_find(const claude_models_t *models,
+    const claude_str_t *name);
+
+
+/* what the glue must know of a request beside its Messages body */
+
+typedef struct {
+    claude_str_t           model;      /* the client's name for it */
+    claude_str_t           upstream_model;
+    uint64_t               max_tokens;
+    unsigned char          conversation[16];  /* hash of system prompt and
+                                               * first user message */
+    unsigned               stream:1;
+    unsigned               include_usage:1;
+} claude_request_t;
+
+
+/* an answer on its way, whatever the dialect */
+
+typedef struct {
+    const claude_request_t *request;
+    claude_mem_t          *mem;
+    claude_str_t           id;         /* of printable ASCII, no escaping */
+    int64_t                created;    /* seconds since the epoch */
+
+    claude_usage_t         usage;
+    claude_stop_e          stop;
+    claude_fault_t         fault;      /* set by a stream's error event */
+    unsigned               started:1;  /* message_start was seen */
+    unsigned               stopped:1;  /* a stop reason was seen */
+    unsigned               complete:1; /* message_stop was seen, in order */
+    unsigned               content:1;  /* some text, thinking or tool came */
+
+    unsigned               block;      /* open block's index + 1, or 0 */
+    claude_block_type_e    block_type;
+    void                  *state;      /* the dialect's own */
+} claude_reply_t;
+
+
+typedef struct {
+    const char            *name;
+
+    /*
+     * The body of a request, all of it, becomes a Messages body in out and
+     * the facts in request.  Slices of body may be linked: it must stay as
+     * long as out and request are used.  CLAUDE_INVALID fills fault.
+     * Callable from any thread.
+     */
+    claude_rc_t          (*request)(claude_mem_t *mem,
+                              const unsigned char *body, size_t len,
+                              const claude_models_t *models,
+                              claude_out_t *out, claude_request_t *request,
+                              claude_fault_t *fault);
+
+    /* sets reply->state, allocated from reply->mem */
+    claude_rc_t          (*start)(claude_reply_t *reply);
+
+    /*
+     * Takes an event that claude_reply_event() has accepted.  Streaming: the
+     * bytes to send now are appended to out.  Otherwise it is gathered, out
+     * is NULL, and document() writes the whole once reply->complete is set.
+     */
+    claude_rc_t          (*event)(claude_reply_t *reply,
+                              const claude_event_t *event, claude_out_t *out);
+    claude_rc_t          (*document)(claude_reply_t *reply,
+                              claude_out_t *out);
+
+    /* the same failure as a body, and inside a stream whose headers are
+     * sent */
+    void                 (*error)(const claude_fault_t *fault,
+                              claude_out_t *out);
+    void                 (*stream_error)(const claude_fault_t *fault,
+                              claude_out_t *out);
+} claude_dialect_t;
+
+
+/* bytes that a whole answer may have, gathered in memory */
+
+#define CLAUDE_REPLY_MAX  (16 * 1024 * 1024)
+
+
+claude_rc_t claude_reply_init(claude_reply_t *reply, claude_mem_t *mem,
+    const claude_dialect_t *dialect, const claude_request_t *request,
+    const claude_str_t *id, int64_t created);
+
+/*
+ * The next SSE data of the upstream, in order: reads the event, holds it
+ * against the order that the protocol demands (start; blocks one at a time,
+ * indices rising; a stop reason; stop), and has the dialect translate it.
+ * CLAUDE_INVALID: the upstream broke the protocol, or sent an error event,
+ * which reply->fault tells apart.  A stop reason of null is an error: that is
+ * how the SDK ends a stream that was cut.
+ */
+
+claude_rc_t claude_reply_feed(claude_reply_t *reply,
+    const claude_dialect_t *dialect, const claude_str_t *data,
+    claude_out_t *out);
+
+
+#endif /* CLAUDE_DIALECT_H */

@@ -1,0 +1,102 @@
+
+/*
+ * One event of a Messages stream, read from the data of its SSE event.
+ *
+ * https://docs.anthropic.com/en/api/messages-streaming
+ */
+
+
+#ifndef CLAUDE_EVENT_H
+#define CLAUDE_EVENT_H
+
+
+#include "claude_core.h"
+
+
+typedef enum {
+    CLAUDE_EVENT_OTHER = 0,         /* valid, and of no interest */
+    CLAUDE_EVENT_PING,
+    CLAUDE_EVENT_MESSAGE_START,
+    CLAUDE_EVENT_BLOCK_START,
+    CLAUDE_EVENT_BLOCK_DELTA,
+    CLAUDE_EVENT_BLOCK_STOP,
+    CLAUDE_EVENT_MESSAGE_DELTA,
+    CLAUDE_EVENT_MESSAGE_STOP,
+    CLAUDE_EVENT_ERROR
+} claude_event_type_e;
+
+
+/* content blocks, and the deltas that belong to them */
+
+typedef enum {
+    CLAUDE_BLOCK_OTHER = 0,
+    CLAUDE_BLOCK_TEXT,              /* text_delta */
+    CLAUDE_BLOCK_THINKING,          /* thinking_delta */
+    CLAUDE_BLOCK_SIGNATURE,         /* signature_delta of a thinking block */
+    CLAUDE_BLOCK_REDACTED,          /* redacted_thinking */
+    CLAUDE_BLOCK_TOOL_USE           /* input_json_delta */
+} claude_block_type_e;
+
+
+typedef enum {
+    CLAUDE_STOP_NONE = 0,           /* null */
+    CLAUDE_STOP_END_TURN,
+    CLAUDE_STOP_MAX_TOKENS,
+    CLAUDE_STOP_SEQUENCE,
+    CLAUDE_STOP_TOOL_USE,
+    CLAUDE_STOP_PAUSE_TURN,
+    CLAUDE_STOP_REFUSAL,
+    CLAUDE_STOP_CONTEXT,            /* model_context_window_exceeded */
+    CLAUDE_STOP_OTHER
+} claude_stop_e;
+
+
+/* the API's own counts; a field that an event lacks keeps its value */
+
+typedef struct {
+    uint64_t               input_tokens;
+    uint64_t               output_tokens;
+    uint64_t               cache_read_tokens;
+    uint64_t               cache_creation_tokens;
+    uint64_t               thinking_tokens;
+} claude_usage_t;
+
+
+typedef struct {
+    claude_event_type_e    type;
+    unsigned               index;   /* of the block */
+    claude_block_type_e    block;
+
+    /* raw slices of JSON strings, quotes taken off, escapes left as they are:
+     * they can be copied into another JSON string as they stand */
+    claude_str_t           text;    /* delta, or the text a block starts with */
+    claude_str_t           id;      /* tool_use id */
+    claude_str_t           name;    /* tool_use name */
+    claude_str_t           model;   /* message_start */
+    claude_str_t           stop_sequence;
+
+    claude_stop_e          stop;    /* message_delta */
+    claude_str_t           error;   /* error: its type */
+    unsigned               has_usage:1;
+} claude_event_t;
+
+
+/*
+ * Reads data, which must stay as long as event is used.  usage is updated in
+ * place by the events that carry it.  A text delta in the usual form is
+ * recognized by its prefix alone; everything else goes through the JSON
+ * reader.  CLAUDE_INVALID: not JSON, not an object, or a known event that
+ * lacks what it must have.
+ */
+
+claude_rc_t claude_event_read(const claude_str_t *data, claude_event_t *event,
+    claude_usage_t *usage);
+
+/* the same without the fast path: what the two are held against each other
+ * with */
+
+claude_rc_t claude_event_read_full(const claude_str_t *data,
+    claude_event_t *event, claude_usage_t *usage);
+
+
+#endif /* CLAUDE_EVENT_H */
