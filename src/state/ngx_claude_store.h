@@ -1,0 +1,90 @@
+
+/*
+ * The store: what makes keys durable, and the same everywhere.  The key log on
+ * this machine (ngx_claude_store_log.c) is one; a database for a fleet would
+ * be another behind the same operations.
+ */
+
+
+#ifndef NGX_CLAUDE_STORE_H
+#define NGX_CLAUDE_STORE_H
+
+
+#include "ngx_claude_keystore.h"
+
+
+typedef struct ngx_claude_store_s  ngx_claude_store_t;
+
+
+/* called in the event loop of the process that asked; rc says how it ended,
+ * reason is static text for people */
+
+typedef void (*ngx_claude_store_done_pt)(void *data, claude_rc_t rc,
+    const char *reason);
+
+
+typedef struct {
+    /*
+     * Configuration time, in the master, as root perhaps: checks that the
+     * store can be trusted, reads its header and unwraps store->secrets.  Makes
+     * a missing store, except under nginx -t.  Errors are logged by
+     * ngx_conf_log_error() with the reason.
+     */
+    ngx_int_t            (*open)(ngx_conf_t *cf, ngx_claude_store_t *store);
+
+    /*
+     * init_zone, in the master: fills a fresh zone, or, with reused set,
+     * checks all of the store and changes nothing.  Opens every token.
+     * Blocks.
+     */
+    ngx_int_t            (*load)(ngx_claude_store_t *store,
+                              ngx_uint_t reused, ngx_log_t *log);
+
+    /*
+     * Worker: makes n changes durable, in order, and visible, then calls
+     * done.  changes are copied.  CLAUDE_DECLINED, given to done: decide
+     * refused.  NGX_ERROR: not begun, done is not called.
+     */
+    ngx_int_t            (*append)(ngx_claude_store_t *store,
+                              const claude_change_t *changes, ngx_uint_t n,
+                              ngx_claude_store_done_pt done, void *data,
+                              ngx_log_t *log);
+
+    /* worker, every tick: brings what others changed.  Doesn't block. */
+    void                 (*tail)(ngx_claude_store_t *store, ngx_log_t *log);
+} ngx_claude_store_ops_t;
+
+
+struct ngx_claude_store_s {
+    const ngx_claude_store_ops_t  *ops;
+    ngx_claude_keystore_t          keystore;
+
+    ngx_str_t                      path;      /* terminated */
+    ngx_msec_t                     flush;     /* of last use */
+    claude_master_t               *master;    /* sodium_malloc */
+    claude_secrets_t              *secrets;   /* sodium_malloc */
+    ngx_thread_pool_t             *threads;
+    uid_t                          uid;       /* of the workers */
+    gid_t                          gid;
+
+    void                          *ctx;       /* the store's own */
+};
+
+
+extern const ngx_claude_store_ops_t  ngx_claude_store_log;
+
+
+/* the zone's init handler; zone->data is the ngx_claude_store_t */
+
+ngx_int_t ngx_claude_store_init_zone(ngx_shm_zone_t *zone, void *data);
+
+/*
+ * In each worker: starts the timers that tail the store and flush last use.
+ * They go on while the worker is exiting and never hold it up.
+ */
+
+ngx_int_t ngx_claude_store_init_process(ngx_claude_store_t *store,
+    ngx_cycle_t *cycle);
+
+
+#endif /* NGX_CLAUDE_STORE_H */
