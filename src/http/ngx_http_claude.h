@@ -1,0 +1,380 @@
+
+/*
+ * What the files of src/http share: the configuration, the state of one
+ * request, and which file offers what.
+ *
+ * A request goes through them in this order:
+ *
+ *   access    limit, key, mark               (access phase)
+ *   route     which API call is it           (content phase, from here on)
+ *   body      read into memory, unbuffered
+ *   translate the client's format -> Messages
+ *   upstream  to the bridge; headers of its answer
+ *   gather    Messages events -> one document, or
+ *   stream    Messages events -> the client's stream, as they come
+ *   filter    headers of every answer; nginx's own error pages
+ */
+
+
+#ifndef NGX_HTTP_CLAUDE_H
+#define NGX_HTTP_CLAUDE_H
+
+
+#include "ngx_http_claude_compat.h"
+
+#include "../state/ngx_claude_store.h"
+#include "../state/ngx_claude_limit.h"
+#include "../core/claude_addr.h"
+#include "../core/claude_chat.h"
+#include "../core/claude_json_writer.h"
+#include "../core/claude_sse.h"
+
+
+/* bytes of a body above which it is translated in a thread */
+
+#define NGX_HTTP_CLAUDE_INLINE_MAX  (512 * 1024)
+
+/* bytes of a body where client_max_body_size sets no bound */
+
+#define NGX_HTTP_CLAUDE_BODY_MAX    (64 * 1024 * 1024)
+
+
+typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
+
+
+/* claude_limit_zone; limit comes first, it is what the zone's init takes */
+
+typedef struct {
+    ngx_claude_limit_t         limit;
+    ngx_http_complex_value_t   key;
+    ngx_uint_t                 prefix;      /* of IPv6 addresses, bits */
+} ngx_http_claude_limit_zone_t;
+
+
+typedef struct {
+    ngx_str_t                  master_key;  /* terminated; len 0: unset */
+    ngx_claude_store_t        *store;       /* NULL: no claude_keystore */
+    ngx_str_t                  thread_pool;
+    ngx_shm_zone_t            *default_limit;
+    ngx_int_t                  request_id;  /* indices of variables */
+    ngx_int_t                  authorization;
+    ngx_int_t                  api_key;
+    ngx_array_t                passes;      /* of ngx_http_claude_pass_t */
+    ngx_uint_t                 protects;    /* some location checks keys */
+} ngx_http_claude_main_conf_t;
+
+
+/* a claude_pass, for the checks that need the whole configuration */
+
+typedef struct {
+    ngx_http_upstream_srv_conf_t  *upstream;
+    u_char                    *file;
+    ngx_uint_t                 line;
+} ngx_http_claude_pass_t;
+
+
+typedef struct {
+    ngx_uint_t                 pass;        /* some location has one */
+} ngx_http_claude_srv_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                 auth;
+    ngx_shm_zone_t            *limit;       /* NULL: off */
+    ngx_uint_t                 limit_burst; /* 0: the rate's count */
+    ngx_uint_t                 pass;
+
+    ngx_array_t               *model_elts;  /* of claude_model_t */
+    ngx_uint_t                 builtin;
+    claude_models_t            models;      /* both, as the core takes them */
+
+    ngx_msec_t                 ping;
+    ngx_flag_t                 security_headers;
+    ngx_array_t               *cors;        /* of ngx_str_t; NULL: off */
+
+    ngx_http_upstream_conf_t   upstream;
+} ngx_http_claude_loc_conf_t;
+
+
+/* one call of the public API */
+
+typedef struct {
+    ngx_str_t                  path;        /* below the location */
+    ngx_uint_t                 prefix;      /* path is followed by a name */
+    ngx_uint_t                 methods;     /* NGX_HTTP_… that it takes */
+    ngx_str_t                  allow;       /* the same for people */
+    ngx_uint_t                 open;        /* needs no key */
+    const claude_dialect_t    *dialect;     /* of a model call, or NULL */
+    ngx_int_t                (*handler)(ngx_http_request_t *r,
+                                   ngx_http_claude_ctx_t *ctx);
+} ngx_http_claude_route_t;
+
+
+struct ngx_http_claude_ctx_s {
+    ngx_http_request_t        *request;
+    const ngx_http_claude_route_t  *route;
+    const claude_dialect_t    *dialect;
+
+    /* access */
+    ngx_claude_key_t          *key;         /* NULL: not looked up, or bad */
+    claude_err_e               key_error;   /* of the look-up */
+    claude_gcra_t              limit;
+    claude_err_e               error;       /* that was answered */
+
+    /* body and translation */
+    u_char                    *body;        /* ngx_alloc()ed */
+    size_t                     body_len;
+    size_t                     body_size;
+    ngx_pool_t                *pool;        /* the translation's own */
+    claude_mem_t               mem;
+    claude_out_t               messages;    /* the Messages body */
+    claude_request_t           facts;
+    claude_fault_t             fault;
+    claude_rc_t                rc;          /* of the translation */
+
+    /* upstream */
+    ngx_buf_t                 *secret;      /* holds the credential */
+    ngx_http_status_t          status;
+    ngx_http_chunked_t         chunked;
+    off_t                      length;      /* -1: by chunks or by close */
+    ngx_uint_t                 retry_after; /* seconds, from upstream */
+    claude_sse_t               sse;
+    claude_reply_t             reply;
+    claude_out_t               document;    /* of a refusal: its body */
+    ngx_str_t                  reply_id;
+    ngx_msec_t                 first;       /* when the first content came */
+
+    /* open streams of this worker; the ping */
+    ngx_queue_t                queue;
+    ngx_atomic_uint_t          generation;
+    ngx_event_t                ping;
+
+    unsigned                   limited:1;   /* limit is filled */
+    unsigned                   rejected:1;  /* by the limit */
+    unsigned                   looked_up:1;
+    unsigned                   allowed:1;   /* a checked key: may pass */
+    unsigned                   answered:1;  /* the answer is the module's */
+    unsigned                   translated:1;
+    unsigned                   is_chunked:1;
+    unsigned                   is_sse:1;
+    unsigned                   closing:1;   /* upstream said so */
+    unsigned                   eof:1;       /* upstream's body is whole */
+    unsigned                   revoked:1;
+    unsigned                   failed:1;    /* in-band error is written */
+    unsigned                   queued:1;
+    unsigned                   replace:1;   /* nginx's error page */
+};
+
+
+extern ngx_module_t  ngx_http_claude_module;
+
+
+/* ngx_http_claude_conf.c */
+
+void *ngx_http_claude_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_claude_create_srv_conf(ngx_conf_t *cf);
+void *ngx_http_claude_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/* ngx_http_claude_check.c: what only the whole configuration shows */
+
+ngx_int_t ngx_http_claude_check_conf(ngx_conf_t *cf);
+
+/* ngx_http_claude_directives.c */
+
+char *ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_shm_zone_t *ngx_http_claude_default_limit(ngx_conf_t *cf);
+
+/* ngx_http_claude_access.c */
+
+ngx_int_t ngx_http_claude_access_handler(ngx_http_request_t *r);
+
+/* the context of r, made on demand; NULL: no memory */
+
+ngx_http_claude_ctx_t *ngx_http_claude_get_ctx(ngx_http_request_t *r);
+
+/* ngx_http_claude_auth.c */
+
+/* looks the request's key up, once; fills ctx->key, or ctx->key_error.  From
+ * any phase: it decides nothing. */
+
+void ngx_http_claude_lookup(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* takes the headers that may carry a key away from what a proxy passes on */
+
+void ngx_http_claude_hide_key(ngx_http_request_t *r);
+
+/* ngx_http_claude_route.c */
+
+const ngx_http_claude_route_t *ngx_http_claude_find_route(
+    ngx_http_request_t *r);
+ngx_int_t ngx_http_claude_content_handler(ngx_http_request_t *r);
+
+/* what follows the location's path in the URI, without a leading slash */
+
+ngx_str_t ngx_http_claude_path(ngx_http_request_t *r);
+
+/* ngx_http_claude_body.c */
+
+/* reads the body and hands it to the translation; the content handler's rc */
+
+ngx_int_t ngx_http_claude_read_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_translate.c */
+
+/* the body is whole: finalizes the request itself, one way or another */
+
+void ngx_http_claude_translate(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* claude_mem_t over an ngx_pool_t */
+
+void *ngx_http_claude_alloc(void *pool, size_t size);
+
+/* ngx_http_claude_upstream.c */
+
+/* sends the call to the bridge; as ngx_http_upstream_init(), it owns a
+ * reference to r from then on */
+
+void ngx_http_claude_upstream_start(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* headers and upstream of any call: the parts that differ are given */
+
+ngx_int_t ngx_http_claude_upstream_create(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_int_t (*create)(ngx_http_request_t *r),
+    ngx_int_t (*process)(ngx_http_request_t *r));
+
+/* reads status line and headers; NGX_OK when they are whole */
+
+ngx_int_t ngx_http_claude_upstream_header(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/*
+ * Takes body bytes out of b, undoing the transfer coding: NGX_OK, *data is
+ * the next piece; NGX_AGAIN, no more in b; NGX_DONE, the body is whole;
+ * NGX_ERROR, malformed
+ */
+
+ngx_int_t ngx_http_claude_upstream_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_buf_t *b, ngx_str_t *data);
+
+/* zeroes the credential in the request to the bridge */
+
+void ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_gather.c */
+
+/* process_header, from the end of the headers on, for a whole answer */
+
+ngx_int_t ngx_http_claude_gather(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* makes doc, with status, the upstream's answer: process_header's end */
+
+ngx_int_t ngx_http_claude_deliver(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_uint_t status);
+
+/* ngx_http_claude_stream.c */
+
+ngx_int_t ngx_http_claude_stream_start(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+ngx_int_t ngx_http_claude_stream_filter(void *data, ssize_t bytes);
+
+/* writes fault as the stream's last words, once */
+
+void ngx_http_claude_stream_fail(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault);
+
+/* an event of the upstream, in either kind of answer */
+
+claude_rc_t ngx_http_claude_feed(ngx_http_claude_ctx_t *ctx,
+    const ngx_str_t *bytes, claude_out_t *out);
+
+/* ngx_http_claude_watch.c: the open calls of this worker */
+
+ngx_int_t ngx_http_claude_watch_init(ngx_cycle_t *cycle);
+void ngx_http_claude_watch_add(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+void ngx_http_claude_watch_remove(ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_reply.c */
+
+/* answers with a JSON document that lies in the request's memory; for phase
+ * handlers: returns what ngx_http_finalize_request() takes */
+
+ngx_int_t ngx_http_claude_send_json(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_uint_t status, const claude_out_t *doc);
+
+/* the same with the error that fault means */
+
+ngx_int_t ngx_http_claude_send_fault(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault);
+ngx_int_t ngx_http_claude_send_error(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e err);
+
+/* a chain of one buffer a piece; NULL: no memory, or empty */
+
+ngx_chain_t *ngx_http_claude_chain(ngx_pool_t *pool, const claude_out_t *out);
+
+/* ngx_http_claude_headers.c */
+
+ngx_int_t ngx_http_claude_add_header(ngx_http_request_t *r, const char *name,
+    const ngx_str_t *value);
+
+/* what the error adds: Retry-After, x-should-retry, WWW-Authenticate */
+
+ngx_int_t ngx_http_claude_error_headers(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e err);
+
+/* what every answer of the module's carries */
+
+ngx_int_t ngx_http_claude_answer_headers(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_cors.c */
+
+/* the Origin of r when claude_cors allows it, or NULL */
+
+ngx_str_t *ngx_http_claude_cors_origin(ngx_http_request_t *r,
+    ngx_http_claude_loc_conf_t *lcf);
+ngx_int_t ngx_http_claude_cors_headers(ngx_http_request_t *r,
+    ngx_http_claude_loc_conf_t *lcf);
+
+/* answers a preflight (Fetch, 4.8): NGX_DECLINED, it is none */
+
+ngx_int_t ngx_http_claude_preflight(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
+
+/* ngx_http_claude_filter.c */
+
+ngx_int_t ngx_http_claude_filter_init(ngx_conf_t *cf);
+
+/* ngx_http_claude_models.c, ngx_http_claude_health.c */
+
+ngx_int_t ngx_http_claude_models(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+ngx_int_t ngx_http_claude_one_model(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+ngx_int_t ngx_http_claude_health(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_variables.c */
+
+ngx_int_t ngx_http_claude_add_variables(ngx_conf_t *cf);
+
+
+#endif /* NGX_HTTP_CLAUDE_H */

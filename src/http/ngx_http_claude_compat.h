@@ -1,0 +1,37 @@
+
+/*
+ * What differs between the nginx versions that the module builds with, from
+ * 1.22 on: every guard is here.
+ */
+
+
+#ifndef NGX_HTTP_CLAUDE_COMPAT_H
+#define NGX_HTTP_CLAUDE_COMPAT_H
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+/* 1.23.0 chains header entries of one name */
+
+#if (nginx_version >= 1023000)
+#define ngx_http_claude_header_end(h)  (h)->next = NULL
+#else
+#define ngx_http_claude_header_end(h)
+#endif
+
+
+/* 1.27.2 can keep trailers */
+
+#if (nginx_version >= 1027002)
+#define ngx_http_claude_parse_chunked(r, b, ctx)                             \
+    ngx_http_parse_chunked(r, b, ctx, 0)
+#else
+#define ngx_http_claude_parse_chunked(r, b, ctx)                             \
+    ngx_http_parse_chunked(r, b, ctx)
+#endif
+
+
+#endif /* NGX_HTTP_CLAUDE_COMPAT_H */
