@@ -87,6 +87,10 @@ claude_rc_t claude_json_read(const unsigned char *data, size_t len,
 
 size_t claude_utf8_span(const unsigned char *data, size_t len);
 
+/* length of the well-formed character at p, or 0; len is at least 1 */
+
+size_t claude_utf8_char(const unsigned char *p, size_t len);
+
 /*
  * An unsigned integer as JSON writes it, without fraction or exponent.
  * CLAUDE_INVALID when it is of another form or above max.

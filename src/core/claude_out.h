@@ -31,6 +31,7 @@ typedef struct {
     claude_mem_t          *mem;
     claude_piece_t        *first;
     claude_piece_t        *last;
+    claude_piece_t        *open;    /* the piece that ends at pos, or NULL */
     unsigned char         *pos;     /* free part of the newest chunk */
     unsigned char         *end;
     size_t                 chunk;   /* size of the next chunk; doubles */
