@@ -1,0 +1,149 @@
+# Everything that is built lies in build/, what "make run" keeps in .run/.
+# A stock nginx builds the module without this file:
+#   ./configure --with-compat --add-dynamic-module=PATH && make modules
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+BUILD ?= build
+NGINX_SRC ?= /usr/share/nginx/src
+STATE_DIR ?= .run
+HTTP_PORT ?= 8000
+HTTPS_PORT ?= 8443
+FUZZ_TIME ?= 60
+
+root := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+out := $(abspath $(BUILD))
+ngx := $(out)/nginx
+module := ngx_http_claude_module.so
+
+EXTRA ?=
+hardening := -fstack-protector-strong -D_FORTIFY_SOURCE=2
+warnings := -Wall -Wextra -Werror
+CFLAGS ?= -O2 -g
+cflags := -std=gnu11 $(CFLAGS) $(warnings) $(hardening) -fPIE -MMD -MP $(EXTRA)
+ldflags := -pie -Wl,-z,relro -Wl,-z,now $(EXTRA)
+libs := -lyajl -lsodium
+
+core := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/core/*.c))
+keys := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/tools/claude_keys*.c))
+units := $(patsubst t/%.c,$(out)/%,$(wildcard t/unit/*_test.c))
+replays := $(patsubst t/%.c,$(out)/%,$(wildcard t/fuzz/*_fuzz.c))
+quiet = @echo "  $(1)  $(patsubst $(root)/%,%,$@)";
+
+
+.PHONY: all module run test bench fuzz sanitize units replays deps clean help
+.PHONY: FORCE
+
+all: module $(out)/claude-keys	## build the module and claude-keys
+
+help:	## list these targets
+	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1	/p' $(root)/Makefile | expand -t 20
+
+run:	## install what is missing, build, start bridge and nginx
+	@src/tools/claude-deps.sh run
+	@$(MAKE) --no-print-directory -s all
+	@STATE_DIR='$(STATE_DIR)' HTTP_PORT='$(HTTP_PORT)' \
+	HTTPS_PORT='$(HTTPS_PORT)' exec node src/tools/claude-run.mjs
+
+test:	## install what is missing, build, run all tests
+	@src/tools/claude-deps.sh test
+	@$(MAKE) --no-print-directory -s all units replays
+	@exec prove -r t
+
+bench:	## what a request and a stream cost, beside plain proxy_pass
+	@src/tools/claude-deps.sh test
+	@$(MAKE) --no-print-directory -s all
+	@exec node t/bench/bench.mjs
+
+fuzz:	## fuzz each target for FUZZ_TIME seconds (60)
+	@src/tools/claude-deps.sh fuzz
+	@$(MAKE) --no-print-directory -s fuzzers
+	@for fuzzer in $(fuzzers); do \
+	    name=$${fuzzer##*/}; mkdir -p $(out)/corpus/$$name; \
+	    echo "  FUZZ  $$name, $(FUZZ_TIME) s"; \
+	    $$fuzzer -max_total_time=$(FUZZ_TIME) -print_final_stats=1 \
+	        $(out)/corpus/$$name t/fuzz/corpus/$${name%_fuzz}; \
+	done
+
+sanitize:	## run the tests under ASan and UBSan
+	@src/tools/claude-deps.sh test
+	@$(MAKE) --no-print-directory -s BUILD=$(BUILD)/sanitize \
+	    EXTRA='-fsanitize=address,undefined -fno-omit-frame-pointer' \
+	    all units replays
+	@BUILD=$(BUILD)/sanitize exec prove -r t
+
+deps:	## install what the tests need: Debian packages, npm modules
+	@src/tools/claude-deps.sh test
+
+clean:	## remove what was built; the state of "make run" stays
+	rm -rf $(out)
+
+
+# the module, by nginx's own build system
+
+module: $(out)/$(module)
+
+$(out)/$(module): $(ngx)/Makefile FORCE
+	@$(MAKE) --no-print-directory -s -C $(NGINX_SRC) -f $(ngx)/Makefile modules
+	@cmp -s $(ngx)/$(module) $@ || { echo "  LD  $(@F)"; \
+	    cp $(ngx)/$(module) $@; }
+
+$(ngx)/Makefile: config Makefile $(ngx).stamp
+	@echo "  CONFIGURE  $(NGINX_SRC)"
+	@NGX_CONF_FLAGS=(); cd $(NGINX_SRC); \
+	if [ -f conf_flags ]; then . ./conf_flags; fi; \
+	./configure "$${NGX_CONF_FLAGS[@]}" --with-compat --with-threads \
+	    --builddir=$(ngx) --add-dynamic-module=$(root) \
+	    --with-cc-opt='$(CFLAGS) $(warnings) $(hardening) $(EXTRA) -fPIC \
+	        -Wno-unused-parameter' \
+	    --with-ld-opt='-Wl,-z,relro -Wl,-z,now $(EXTRA)' \
+	    > $(ngx).log 2>&1 || { tail -n 20 $(ngx).log; exit 1; }
+
+# what config globs, and what else asks for a new configuration
+
+configured = $(NGINX_SRC) $(EXTRA) $(wildcard src/*/*.[ch])
+
+$(ngx).stamp: FORCE
+	@[ -x $(NGINX_SRC)/configure ] || { \
+	    echo 'no nginx source in $(NGINX_SRC): try make deps' >&2; exit 1; }
+	@mkdir -p $(ngx)
+	@echo '$(configured)' | cmp -s - $@ || echo '$(configured)' > $@
+
+
+# plain C: claude-keys, unit programs, fuzz targets
+
+$(out)/claude-keys: $(keys) $(core)
+	$(call quiet,LD) $(CC) -o $@ $^ $(ldflags) $(libs)
+
+$(out)/%.o: src/%.c Makefile
+	$(call quiet,CC) mkdir -p $(@D); $(CC) -c -o $@ $< $(cflags)
+
+units: $(units)
+
+$(out)/unit/%: t/unit/%.c $(core) Makefile
+	$(call quiet,CC) mkdir -p $(@D); \
+	$(CC) -o $@ $< $(core) -Isrc/core $(cflags) $(ldflags) $(libs)
+
+replays: $(replays)
+
+$(out)/fuzz/%: t/fuzz/%.c t/fuzz/replay.c $(core) Makefile
+	$(call quiet,CC) mkdir -p $(@D); \
+	$(CC) -o $@ $< t/fuzz/replay.c $(core) -Isrc/core $(cflags) $(ldflags) \
+	    $(libs)
+
+# the fuzzers proper: clang instruments the core too
+
+fuzzers := $(patsubst t/fuzz/%.c,$(out)/fuzzer/%,$(wildcard t/fuzz/*_fuzz.c))
+
+.PHONY: fuzzers
+fuzzers: $(fuzzers)
+
+$(out)/fuzzer/%: t/fuzz/%.c $(wildcard src/core/*.c) Makefile
+	$(call quiet,CLANG) mkdir -p $(@D); \
+	clang -o $@ $< $(wildcard src/core/*.c) -Isrc/core -std=gnu11 -g -O1 \
+	    -fsanitize=fuzzer,address,undefined $(libs)
+
+-include $(wildcard $(out)/*/*.d)
