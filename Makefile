@@ -15,8 +15,8 @@ HTTPS_PORT ?= 8443
 FUZZ_TIME ?= 60
 
 root := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
-out := $(abspath $(BUILD))
-ngx := $(out)/nginx
+out := $(BUILD)
+ngx := $(abspath $(BUILD))/nginx
 module := ngx_http_claude_module.so
 
 EXTRA ?=
@@ -31,7 +31,7 @@ core := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/core/*.c))
 keys := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/tools/claude_keys*.c))
 units := $(patsubst t/%.c,$(out)/%,$(wildcard t/unit/*_test.c))
 replays := $(patsubst t/%.c,$(out)/%,$(wildcard t/fuzz/*_fuzz.c))
-quiet = @echo "  $(1)  $(patsubst $(root)/%,%,$@)";
+quiet = @echo "  $(1)  $@";
 
 
 .PHONY: all module run test bench fuzz sanitize units replays deps clean help
