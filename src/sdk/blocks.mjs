@@ -1,0 +1,193 @@
+/** Reads messages and content blocks, building each anew. */
+
+import { invalid } from './errors.mjs';
+
+const USER = { text, image, document, tool_result: toolResult };
+const ASSISTANT = {
+  text, thinking, redacted_thinking: redactedThinking, tool_use: toolUse,
+};
+const RESULT = { text, image, document };
+const IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const MOST_MESSAGES = 100_000;
+
+/**
+ * @typedef {object} Message
+ * @property {'user'|'assistant'} role
+ * @property {object[]} content blocks, at least one
+ */
+
+/**
+ * @param {unknown} system a string, text blocks, or undefined
+ * @returns {string}
+ */
+export function readSystem(system) {
+  if (system === undefined) return '';
+  if (typeof system === 'string') return system;
+  if (!Array.isArray(system)) {
+    throw invalid('system', 'must be a string or an array of text blocks');
+  }
+  return system.map((block, i) => {
+    if (block?.type !== 'text') {
+      throw invalid(`system.${i}.type`, 'must be text');
+    }
+    return string(block, 'text', `system.${i}`);
+  }).join('\n\n');
+}
+
+/**
+ * Messages of one role in a row become one.
+ *
+ * @param {unknown} messages
+ * @returns {Message[]} alternating roles, the user's last
+ */
+export function readMessages(messages) {
+  if (!Array.isArray(messages)) {
+    throw invalid('messages', 'must be an array');
+  }
+  if (messages.length === 0 || messages.length > MOST_MESSAGES) {
+    throw invalid('messages', `must hold 1 to ${MOST_MESSAGES} messages`);
+  }
+  const joined = [];
+  messages.forEach((message, i) => {
+    const { role, content } = readMessage(message, `messages.${i}`);
+    if (joined.at(-1)?.role === role) joined.at(-1).content.push(...content);
+    else joined.push({ role, content });
+  });
+  if (joined.at(-1).role !== 'user') {
+    throw invalid('messages', 'the last message must be the user\'s: '
+      + 'prefilling the assistant\'s answer is not supported');
+  }
+  if (joined[0].role !== 'user') {
+    throw invalid('messages', 'the first message must be the user\'s');
+  }
+  return joined;
+}
+
+function readMessage(message, at) {
+  const role = message?.role;
+  if (role !== 'user' && role !== 'assistant') {
+    throw invalid(`${at}.role`, 'must be user or assistant');
+  }
+  const kinds = role === 'user' ? USER : ASSISTANT;
+  return { role, content: readContent(message, kinds, at) };
+}
+
+function readContent(holder, kinds, at) {
+  const { content } = holder;
+  const place = `${at}.content`;
+  if (typeof content === 'string') {
+    return [text({ text: content }, place, true)];
+  }
+  if (!Array.isArray(content) || content.length === 0) {
+    throw invalid(place, 'must be a string or an array of blocks');
+  }
+  return content.map((block, i) => {
+    const type = block?.type;
+    if (typeof type !== 'string' || !Object.hasOwn(kinds, type)) {
+      throw invalid(`${place}.${i}.type`,
+        `must be one of ${Object.keys(kinds).join(', ')}`);
+    }
+    return kinds[type](block, `${place}.${i}`);
+  });
+}
+
+function string(block, name, at) {
+  if (typeof block[name] !== 'string') {
+    throw invalid(`${at}.${name}`, 'must be a string');
+  }
+  return block[name];
+}
+
+function text(block, at, bare = false) {
+  const value = string(block, 'text', at);
+  if (value.trim() === '') {
+    throw invalid(bare ? at : `${at}.text`, 'must not be blank');
+  }
+  return { type: 'text', text: value };
+}
+
+function image(block, at) {
+  return { type: 'image', source: source(block, at, IMAGES) };
+}
+
+function document(block, at) {
+  const read = { type: 'document' };
+  if (block.source?.type === 'text') {
+    const data = string(block.source, 'data', `${at}.source`);
+    read.source = { type: 'text', media_type: 'text/plain', data };
+  } else {
+    read.source = source(block, at, ['application/pdf']);
+  }
+  for (const name of ['title', 'context']) {
+    if (block[name] != null) read[name] = string(block, name, at);
+  }
+  return read;
+}
+
+function source(block, at, mediaTypes) {
+  const { source: given } = block;
+  const place = `${at}.source`;
+  if (given?.type === 'url') {
+    const url = string(given, 'url', place);
+    if (!/^https?:\/\/\S+$/.test(url)) {
+      throw invalid(`${place}.url`, 'must be an http or https URL');
+    }
+    return { type: 'url', url };
+  }
+  if (given?.type !== 'base64') {
+    throw invalid(`${place}.type`, 'must be base64 or url');
+  }
+  if (!mediaTypes.includes(given.media_type)) {
+    throw invalid(`${place}.media_type`,
+      `must be one of ${mediaTypes.join(', ')}`);
+  }
+  const data = string(given, 'data', place);
+  if (data.length % 4 !== 0 || !BASE64.test(data)) {
+    throw invalid(`${place}.data`, 'must be base64');
+  }
+  return { type: 'base64', media_type: given.media_type, data };
+}
+
+function thinking(block, at) {
+  return {
+    type: 'thinking',
+    thinking: string(block, 'thinking', at),
+    signature: string(block, 'signature', at),
+  };
+}
+
+function redactedThinking(block, at) {
+  return { type: 'redacted_thinking', data: string(block, 'data', at) };
+}
+
+function toolUse(block, at) {
+  const { input } = block;
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
+    throw invalid(`${at}.input`, 'must be an object');
+  }
+  try {
+    JSON.stringify(input);
+  } catch {
+    throw invalid(`${at}.input`, 'is nested too deep');
+  }
+  return {
+    type: 'tool_use',
+    id: string(block, 'id', at),
+    name: string(block, 'name', at),
+    input,
+  };
+}
+
+function toolResult(block, at) {
+  const read = {
+    type: 'tool_result',
+    tool_use_id: string(block, 'tool_use_id', at),
+  };
+  if (typeof block.content === 'string') read.content = block.content;
+  else if (block.content?.length > 0) {
+    read.content = readContent(block, RESULT, at);
+  }
+  if (block.is_error !== undefined) read.is_error = block.is_error === true;
+  return read;
+}

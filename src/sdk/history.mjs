@@ -1,0 +1,62 @@
+/**
+ * Turns a conversation into the lines that a process reads, true roles kept.
+ *
+ * Two ways for an earlier user message. Waiting: `shouldQuery: false`, then
+ * the process's empty result before anything else is sent; documented, works
+ * for every block, costs a round trip. Burst: as the record of a local
+ * command, which the process appends at once as the user's; internal to the
+ * pinned SDK version and for text only.
+ */
+
+/**
+ * @typedef {object} Step
+ * @property {object} line what the SDK is given
+ * @property {boolean} wait an empty result comes before the next line
+ */
+
+/**
+ * @param {Message[]} messages alternating roles, the user's last
+ * @param {boolean} burst whether text may go the burst way
+ * @returns {Step[]} the last one asks for the answer
+ */
+export function planHistory(messages, burst) {
+  const steps = [];
+  for (const { role, content } of messages.slice(0, -1)) {
+    if (role === 'assistant') steps.push(step(assistant(content)));
+    else if (burst && content.every(isText)) {
+      content.forEach(({ text }) => steps.push(step(record(text))));
+    } else {
+      steps.push(step({ ...user(content), shouldQuery: false }, true));
+    }
+  }
+  steps.push(step(user(messages.at(-1).content)));
+  return steps;
+}
+
+function step(line, wait = false) {
+  return { line, wait };
+}
+
+function isText({ type }) {
+  return type === 'text';
+}
+
+function user(content) {
+  return {
+    type: 'user',
+    message: { role: 'user', content },
+    parent_tool_use_id: null,
+  };
+}
+
+function assistant(content) {
+  return {
+    type: 'assistant',
+    message: { role: 'assistant', content },
+    parent_tool_use_id: null,
+  };
+}
+
+function record(text) {
+  return { ...assistant([]), local_command_source: text };
+}

@@ -1,0 +1,189 @@
+/**
+ * How a `claude` process is started: command line learnt from the SDK,
+ * environment replaced, working directories of its own.
+ */
+
+import { query } from '@anthropic-ai/claude-agent-sdk';
+import { spawn, spawnSync } from 'node:child_process';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+
+/** No credential: it makes the CLI ask for OAuth's headers from the start. */
+const NO_TOKEN = 'none';
+/** ms by which the CLI's own limits lie behind the bridge's. */
+const AFTER_OURS = 5000;
+const SETPRIV = ['setpriv', '--no-new-privs', '--pdeathsig', 'KILL', '--'];
+const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The options that every query has; nothing here varies by request. */
+const OPTIONS = Object.freeze({
+  tools: [],
+  settingSources: [],
+  persistSession: false,
+  includePartialMessages: true,
+  verbatimPrompts: true,
+});
+
+/** Starts children and owns the directory that they work in. */
+export class Launcher {
+  #settings;
+  #log;
+  #count = 0;
+  #wrapper = [];
+  #command = null;
+  #args = [];
+  #env = {};
+
+  /**
+   * @param {object} settings of settings.mjs
+   * @param {object} log of log.mjs
+   */
+  constructor(settings, log) {
+    this.#settings = settings;
+    this.#log = log;
+    this.cwd = path.join(settings.dir, 'empty');
+    this.root = path.join(settings.dir, `run-${process.pid}`);
+  }
+
+  /** Makes the directories, sweeps a crash's leftovers, learns the argv. */
+  async prepare() {
+    await mkdir(this.cwd, { recursive: true, mode: 0o700 });
+    await this.#sweep();
+    await mkdir(this.root, { mode: 0o700 });
+    const probe = spawnSync(SETPRIV[0], [...SETPRIV.slice(1), 'true'],
+      { stdio: 'ignore' });
+    if (probe.status === 0) this.#wrapper = SETPRIV;
+    else this.#log.warn('no_setpriv');
+  }
+
+  /** Removes what this bridge made, but not the directory itself. */
+  async remove() {
+    await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /**
+   * @returns {string|null} why no child can be started now
+   */
+  problem() {
+    try {
+      if (this.#command === null) this.#learn();
+      accessSync(this.#command, constants.X_OK);
+      if (!statSync(this.#command).isFile()) return 'is not a file';
+      return null;
+    } catch (error) {
+      return error.code ?? 'the SDK has no binary for this machine';
+    }
+  }
+
+  /** @returns {string|null} the path of the `claude` binary */
+  get command() {
+    return this.#command ?? this.#settings.claude;
+  }
+
+  /**
+   * @returns {{child: ChildProcess, dir: string}} a child in a process group
+   *   of its own, with HOME and TMPDIR in `dir`
+   */
+  spawn() {
+    const dir = path.join(this.root, String(++this.#count));
+    const env = { ...this.#env, HOME: dir, TMPDIR: path.join(dir, 'tmp') };
+    mkdirSync(env.TMPDIR, { recursive: true, mode: 0o700 });
+    const [file, ...args] = [...this.#wrapper, this.#command, ...this.#args];
+    const child = spawn(file, args,
+      { cwd: this.cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+    return { child, dir };
+  }
+
+  /**
+   * Binds a started child to a conversation.
+   *
+   * @param {ChildProcess} child
+   * @param {string} systemPrompt
+   * @param {AsyncIterable<object>} prompt
+   * @returns {Query} of the SDK
+   */
+  query(child, systemPrompt, prompt) {
+    return query({
+      prompt,
+      options: this.#options(systemPrompt, () => child),
+    });
+  }
+
+  #options(systemPrompt, spawnClaudeCodeProcess) {
+    const options = {
+      ...OPTIONS,
+      cwd: this.cwd,
+      env: childEnvironment(this.#settings),
+      systemPrompt,
+      spawnClaudeCodeProcess,
+    };
+    const { claude } = this.#settings;
+    if (claude !== null) options.pathToClaudeCodeExecutable = claude;
+    return options;
+  }
+
+  /** The SDK says what it would run; then the start is called off. */
+  #learn() {
+    const learnt = new Error('learnt');
+    let launch;
+    try {
+      query({
+        prompt: (async function* none() {})(),
+        options: this.#options('', (asked) => {
+          launch = asked;
+          throw learnt;
+        }),
+      });
+    } catch (error) {
+      if (error !== learnt) throw error;
+    }
+    this.#command = launch.command;
+    this.#args = launch.args;
+    this.#env = launch.env;
+  }
+
+  async #sweep() {
+    for (const name of await readdir(this.#settings.dir)) {
+      const pid = Number(/^run-(\d+)$/.exec(name)?.[1]);
+      if (!pid || (pid !== process.pid && isAlive(pid))) continue;
+      await rm(path.join(this.#settings.dir, name),
+        { recursive: true, force: true });
+      this.#log.info('swept', { of: pid });
+    }
+  }
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function childEnvironment(settings) {
+  const limit = String(settings.idleTimeout + AFTER_OURS);
+  const env = {
+    PATH,
+    CLAUDE_CODE_OAUTH_TOKEN: NO_TOKEN,
+    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
+    DISABLE_TELEMETRY: '1',
+    CLAUDE_CODE_MAX_RETRIES: '0',
+    CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
+    DISABLE_COMPACT: '1',
+    CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK: '1',
+    CLAUDE_CODE_DISABLE_REFUSAL_RETRY: '1',
+    ENABLE_TOOL_SEARCH: 'false',
+    CLAUDE_AGENT_SDK_MCP_NO_PREFIX: '1',
+    API_TIMEOUT_MS: limit,
+    CLAUDE_BYTE_STREAM_IDLE_TIMEOUT_MS: limit,
+  };
+  if (settings.apiBase !== null) env.ANTHROPIC_BASE_URL = settings.apiBase;
+  if (settings.mimalloc) {
+    env.MIMALLOC_ALLOW_THP = '1';
+    env.MIMALLOC_PURGE_DELAY = '-1';
+  }
+  return env;
+}

@@ -1,0 +1,42 @@
+/** The bridge's state in Prometheus's text format. */
+
+/**
+ * @param {Pool} pool
+ * @param {Map<string, number>} answered requests by outcome
+ * @returns {string}
+ */
+export function render(pool, answered) {
+  const { status, ready, parked, busy, starting, queue } = pool.health();
+  const requests = [...answered]
+    .map(([outcome, count]) => [`{outcome="${outcome}"}`, count]);
+  return [
+    metric('up', 'gauge', 'Whether requests can be served.',
+      [['', Number(status === 'ok')]]),
+    metric('ready', 'gauge', 'Whether a process is parked.',
+      [['', Number(ready)]]),
+    metric('processes', 'gauge', 'SDK processes by state.', [
+      ['{state="parked"}', parked],
+      ['{state="busy"}', busy],
+      ['{state="starting"}', starting],
+    ]),
+    metric('queue', 'gauge', 'Requests that wait for a process.',
+      [['', queue]]),
+    metric('starts_total', 'counter', 'SDK processes started.',
+      [['', pool.starts]]),
+    metric('failed_starts_total', 'counter',
+      'SDK processes that ended before they were parked.',
+      [['', pool.failedStarts]]),
+    metric('requests_total', 'counter',
+      'Messages requests by status, or how else they ended.', requests),
+  ].join('');
+}
+
+function metric(name, type, help, samples) {
+  const full = `claude_bridge_${name}`;
+  return [
+    `# HELP ${full} ${help}`,
+    `# TYPE ${full} ${type}`,
+    ...samples.map(([labels, value]) => `${full}${labels} ${value}`),
+    '',
+  ].join('\n');
+}

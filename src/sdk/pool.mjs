@@ -1,0 +1,215 @@
+/** Keeps processes parked, hands them out, replaces them. */
+
+import { overloaded } from './errors.mjs';
+import { ClaudeProcess } from './process.mjs';
+
+const BACKOFF = 200;
+const MOST_BACKOFF = 30000;
+const LOOK_AGAIN = 1000;
+/** Starts that fail in a row before requests are refused at once. */
+const MOST_FAILURES = 3;
+
+/** The processes of one bridge and the requests that wait for them. */
+export class Pool {
+  #launcher;
+  #settings;
+  #log;
+  #all = new Set();
+  #parked = [];
+  #queue = [];
+  #failures = 0;
+  #problem = null;
+  #retry = null;
+  #draining = false;
+
+  starts = 0;
+  failedStarts = 0;
+
+  /**
+   * @param {Launcher} launcher
+   * @param {object} settings of settings.mjs
+   * @param {object} log of log.mjs
+   */
+  constructor(launcher, settings, log) {
+    this.#launcher = launcher;
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  /** Starts what is missing; called again whenever something changed. */
+  fill() {
+    if (this.#retry !== null) return;
+    let missing = this.#missing();
+    if (missing <= 0 || !this.#isStartable()) return;
+    for (; missing > 0; missing--) this.#start();
+  }
+
+  /**
+   * Has a parked process answer, waiting for one in the queue if need be.
+   *
+   * @param {Turn} turn
+   * @param {AbortSignal} signal the client went
+   * @yields {object} Messages events
+   * @throws {ApiError}
+   */
+  async* answer(turn, signal) {
+    const { idleTimeout, burstHistory: burst } = this.#settings;
+    let process;
+    do process = await this.#take(signal);
+    while (!process.alive);
+    if (signal.aborted) {
+      this.#park(process);
+      return;
+    }
+    yield* process.answer(turn, { signal, idleTimeout, burst });
+  }
+
+  /** @returns {object} the document of `GET /health` */
+  health() {
+    const parked = this.#parked.length;
+    const starting = this.#count('starting');
+    const busy = this.#all.size - this.#count('parked') - starting;
+    const sound = parked > 0 || busy > 0 || !this.#isBroken();
+    return {
+      status: sound && !this.#draining ? 'ok' : 'unavailable',
+      ready: parked > 0 && !this.#draining,
+      parked,
+      busy,
+      starting,
+      queue: this.#queue.length,
+    };
+  }
+
+  /** Keeps no more parked; what runs and waits goes on. */
+  drain() {
+    this.#draining = true;
+    this.#parked.splice(this.#queue.length).forEach((p) => p.stop());
+  }
+
+  /** @returns {Promise<void>} when every process and directory is gone */
+  async stop() {
+    this.#draining = true;
+    clearTimeout(this.#retry);
+    this.#refuseAll('the bridge is shutting down');
+    this.#all.forEach((process) => process.stop());
+    await Promise.all([...this.#all].map(({ removed }) => removed));
+  }
+
+  /**
+   * A process that was just bound is replaced only when it answers: a start
+   * beside it would slow down its first token.
+   */
+  #missing() {
+    const { pool, starts, maxProcesses } = this.#settings;
+    const starting = this.#count('starting');
+    const spare = Math.max(0, pool - this.#count('bound'));
+    const wanted = this.#queue.length + (this.#draining ? 0 : spare)
+      - this.#parked.length - starting;
+    return Math.min(wanted, starts - starting, maxProcesses - this.#all.size);
+  }
+
+  #isStartable() {
+    const problem = this.#launcher.problem();
+    if (problem === null) {
+      if (this.#problem !== null) this.#log.info('claude_found');
+      this.#problem = null;
+      return true;
+    }
+    if (problem !== this.#problem) {
+      this.#problem = problem;
+      this.#log.error('claude_missing',
+        { path: this.#launcher.command, problem });
+    }
+    this.#refuseAll('no SDK process can be started');
+    this.#later(LOOK_AGAIN);
+    return false;
+  }
+
+  #isBroken() {
+    return this.#problem !== null || this.#failures >= MOST_FAILURES;
+  }
+
+  #start() {
+    const process = new ClaudeProcess(this.#launcher,
+      (changed, before) => this.#changed(changed, before));
+    this.starts++;
+    this.#all.add(process);
+    process.start();
+  }
+
+  #changed(process, before) {
+    const { pid, state } = process;
+    this.#log.debug('process', { pid, state, before });
+    if (state === 'parked') {
+      this.#failures = 0;
+      this.#park(process);
+    } else if (state === 'gone') {
+      this.#all.delete(process);
+      this.#parked = this.#parked.filter((parked) => parked !== process);
+      if (before === 'starting' && !this.#draining) this.#failed();
+    }
+    this.fill();
+  }
+
+  #park(process) {
+    const waiting = this.#queue.shift();
+    if (waiting) waiting.resolve(process);
+    else if (this.#draining) process.stop();
+    else this.#parked.push(process);
+  }
+
+  #failed() {
+    this.failedStarts++;
+    this.#failures++;
+    this.#log.warn('start_failed', { in_a_row: this.#failures });
+    if (this.#isBroken()) this.#refuseAll('no SDK process can be started');
+    this.#later(Math.min(MOST_BACKOFF, BACKOFF * 2 ** this.#failures));
+  }
+
+  #later(delay) {
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => {
+      this.#retry = null;
+      this.fill();
+    }, delay);
+  }
+
+  #take(signal) {
+    const { queue, queueTimeout } = this.#settings;
+    const process = this.#parked.shift();
+    if (process) return process;
+    if (this.#isBroken()) throw overloaded('no SDK process can be started');
+    if (this.#queue.length >= queue) throw overloaded('the queue is full');
+    return new Promise((resolve, reject) => {
+      const leave = (error) => {
+        this.#queue = this.#queue.filter((other) => other !== waiting);
+        waiting.reject(error);
+      };
+      const onAbort = () => leave(overloaded('the client went'));
+      const timer = setTimeout(() => {
+        leave(overloaded('no SDK process became free in time'));
+      }, queueTimeout);
+      const settle = (end) => (value) => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', onAbort);
+        end(value);
+      };
+      const waiting = { resolve: settle(resolve), reject: settle(reject) };
+      signal.addEventListener('abort', onAbort);
+      this.#queue.push(waiting);
+      this.fill();
+    });
+  }
+
+  #refuseAll(message) {
+    this.#queue.splice(0).forEach(({ reject }) => {
+      reject(overloaded(message));
+    });
+  }
+
+  #count(state) {
+    let count = 0;
+    for (const process of this.#all) count += process.state === state;
+    return count;
+  }
+}
