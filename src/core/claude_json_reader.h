@@ -10,8 +10,10 @@
  * deeper than CLAUDE_JSON_DEPTH, more than CLAUDE_JSON_NAMES names in one
  * object, bytes after the value.
  *
- * Time is linear in the input (n log n in the names of one object); memory is
- * bounded by depth and names, whatever the input.
+ * Time is linear in the input (n log n in the names of one object).  Memory is
+ * bounded by depth and names (8 MB where all of them are used), and by twice
+ * the longest string that has escapes; a string that the input's end cuts off
+ * counts as one.  All of it is freed before claude_json_read() returns.
  */
 
 
@@ -69,13 +71,16 @@ typedef claude_rc_t (*claude_json_handler_pt)(void *ctx,
 
 typedef struct {
     size_t                 offset;  /* of the byte at fault */
-    const char            *reason;  /* static text, never of the input */
+    const char            *reason;  /* static text, never of the input;
+                                     * NULL when the handler ended it */
 } claude_json_error_t;
 
 
 /*
  * Returns CLAUDE_OK; CLAUDE_INVALID with error filled; CLAUDE_NO_MEMORY; or
- * what the handler returned, with error->offset the end of that token.
+ * what the handler returned, with error->offset the end of that token.  A name
+ * that comes twice in a large object is seen only at the object's end, after
+ * its tokens were handled: what was read counts once CLAUDE_OK is returned.
  */
 
 claude_rc_t claude_json_read(const unsigned char *data, size_t len,
