@@ -1,10 +1,10 @@
 
 /*
  * The generic cell rate algorithm (ITU-T I.371, virtual scheduling) over a
- * clock in milliseconds that never goes back and may wrap.
+ * clock in milliseconds that never goes back: a 64-bit count since any moment.
  *
- * A state is one number: the theoretical arrival time of the next request,
- * in microseconds relative to nothing but the same clock.
+ * A state is one number: the theoretical arrival time of the next request, in
+ * nanoseconds of the same clock.
  */
 
 
@@ -15,7 +15,11 @@
 #include "claude_core.h"
 
 
-/* rate: count requests evenly over period ms; at most burst at once */
+/*
+ * Rate: count requests evenly over period ms; at most burst at once.  None is
+ * 0.  A burst that the rate would take over 146 years to give back counts as
+ * one of 146 years.
+ */
 
 typedef struct {
     uint32_t               count;
@@ -35,7 +39,8 @@ typedef struct {
 /*
  * One request at time now (ms).  *tat, the state, is 0 for a client not seen
  * before, and is left alone when the request is refused.  CLAUDE_OK or
- * CLAUDE_BUSY; state is filled either way.
+ * CLAUDE_BUSY; state is filled either way.  A request retry ms later passes,
+ * if no other comes between.
  */
 
 claude_rc_t claude_gcra(const claude_rate_t *rate, uint64_t now,

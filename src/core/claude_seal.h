@@ -62,7 +62,10 @@ typedef enum {
 /*
  * Reads a master key file: a line a key, 32 bytes as base64 (RFC 4648, 44
  * characters); empty lines and lines that begin with '#' are skipped.  *line
- * is the line at fault with CLAUDE_MASTER_FORMAT.  Blocks on the file.
+ * is the line at fault with CLAUDE_MASTER_FORMAT, 0 where the file as a whole
+ * is: it has no key, or is too long.  master, best in memory of
+ * sodium_malloc(), is all zero unless CLAUDE_MASTER_OK is returned.  Blocks on
+ * the file.
  */
 
 claude_master_rc_e claude_master_read(const char *path,
@@ -72,8 +75,9 @@ claude_master_rc_e claude_master_read(const char *path,
 
 const char *claude_master_reason(claude_master_rc_e rc);
 
-/* makes a file with one new key, mode 0600, fsynced; CLAUDE_IO with errno,
- * EEXIST among others: nothing is ever overwritten.  Blocks. */
+/* makes a file with one new key, mode 0600, fsynced and visible only when
+ * whole; CLAUDE_IO with errno, EEXIST among others: nothing is ever
+ * overwritten.  Blocks. */
 
 claude_rc_t claude_master_create(const char *path);
 
@@ -89,8 +93,8 @@ void claude_secrets_wrap(const claude_secrets_t *secrets,
     const claude_master_t *master, const claude_str_t *storeid,
     unsigned char wrapped[CLAUDE_WRAPPED_LEN]);
 
-/* CLAUDE_DECLINED: no key of master opens it; else *which is the index of
- * the key that did */
+/* CLAUDE_DECLINED: no key of master opens it, secrets are zero; else *which is
+ * the index of the key that did */
 
 claude_rc_t claude_secrets_unwrap(claude_secrets_t *secrets,
     const claude_master_t *master, const claude_str_t *storeid,
@@ -104,7 +108,8 @@ void claude_digest(const claude_secrets_t *secrets, const unsigned char *key,
 
 /*
  * Seals a credential of len bytes, CLAUDE_TOKEN_MAX at most, to the record
- * that has this id and digest; sealed gets len + nonce + tag bytes.
+ * that has this id and digest.  Returns the length of sealed: nonce, as many
+ * bytes as the credential, tag.
  */
 
 size_t claude_seal(const claude_secrets_t *secrets, const unsigned char *token,

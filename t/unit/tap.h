@@ -9,8 +9,9 @@
  *   is_mem(got, len, expected, len, "name")  bytes
  *   note("…"), bail("…")                 a comment; give up at once
  *
- * Names are printf formats with their arguments.  Each check returns whether
- * it held.  A child made by fork() must leave by _exit() and check nothing.
+ * What failed is explained on stderr, which prove lets through.  Names are
+ * printf formats with their arguments.  Each check returns whether it held.
+ * A child made by fork() must leave by _exit() and check nothing.
  */
 
 
@@ -85,8 +86,7 @@ tap_result(int passed, const char *file, int line, const char *fmt,
 
     if (!passed) {
         tap_failed++;
-        printf("#   at %s line %d\n", file, line);
-        fflush(stdout);
+        fprintf(stderr, "#   failed at %s line %d\n", file, line);
     }
 
     return passed;
@@ -117,7 +117,8 @@ tap_is(long long got, long long expected, const char *file, int line,
     va_end(args);
 
     if (got != expected) {
-        printf("#        got: %lld\n#   expected: %lld\n", got, expected);
+        fprintf(stderr, "#        got: %lld\n#   expected: %lld\n", got,
+                expected);
     }
 
     return got == expected;
@@ -130,22 +131,22 @@ tap_bytes(const char *what, const void *data, size_t len)
     size_t                i;
     const unsigned char  *p = data;
 
-    printf("# %s: ", what);
+    fprintf(stderr, "# %s: ", what);
 
     if (data == NULL) {
-        printf("NULL");
+        fprintf(stderr, "NULL");
     }
 
     for (i = 0; data && i < len; i++) {
         if (p[i] >= 0x20 && p[i] < 0x7f && p[i] != '\\') {
-            putchar(p[i]);
+            fputc(p[i], stderr);
 
         } else {
-            printf("\\x%02x", p[i]);
+            fprintf(stderr, "\\x%02x", p[i]);
         }
     }
 
-    putchar('\n');
+    fputc('\n', stderr);
 }
 
 
@@ -231,7 +232,7 @@ done_testing(void)
     printf("1..%u\n", tap_count);
 
     if (tap_failed) {
-        printf("# %u of %u failed\n", tap_failed, tap_count);
+        fprintf(stderr, "# %u of %u failed\n", tap_failed, tap_count);
     }
 
     return (tap_count == 0 || tap_failed) ? 1 : 0;

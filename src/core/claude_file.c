@@ -1,0 +1,162 @@
+
+#include "claude_file.h"
+#include "claude_key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+static claude_rc_t claude_file_fill(int fd, const void *data, size_t len,
+    uid_t uid, gid_t gid);
+
+
+claude_rc_t
+claude_file_write(int fd, const void *data, size_t len, off_t offset)
+{
+    ssize_t               n;
+    const unsigned char  *p = data;
+
+    while (len) {
+        n = pwrite(fd, p, len, offset);
+
+        if (n == -1) {
+            if (errno == EINTR) {
+                continue;
+            }
+
+            return CLAUDE_IO;
+        }
+
+        p += n;
+        len -= n;
+        offset += n;
+    }
+
+    return CLAUDE_OK;
+}
+
+
+claude_rc_t
+claude_file_dir(const char *path, char *dir, size_t size)
+{
+    size_t       len;
+    const char  *slash;
+
+    slash = strrchr(path, '/');
+
+    if (slash == NULL) {
+        path = ".";
+        len = 1;
+
+    } else {
+        len = (slash == path) ? 1 : (size_t) (slash - path);
+    }
+
+    if (len >= size) {
+        return CLAUDE_TOO_LARGE;
+    }
+
+    memcpy(dir, path, len);
+    dir[len] = '\0';
+
+    return CLAUDE_OK;
+}
+
+
+claude_rc_t
+claude_file_sync_dir(const char *path)
+{
+    int   fd, err;
+    char  dir[PATH_MAX];
+
+    if (claude_file_dir(path, dir, sizeof(dir)) != CLAUDE_OK) {
+        errno = ENAMETOOLONG;
+        return CLAUDE_IO;
+    }
+
+    fd = open(dir, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return CLAUDE_IO;
+    }
+
+    err = (fsync(fd) == -1) ? errno : 0;
+
+    close(fd);
+
+    errno = err;
+
+    return err ? CLAUDE_IO : CLAUDE_OK;
+}
+
+
+/* a link can't replace what is there, as a rename would */
+
+claude_rc_t
+claude_file_create(const char *path, const void *data, size_t len, uid_t uid,
+    gid_t gid)
+{
+    int            fd, n, err;
+    char           temp[PATH_MAX];
+    claude_rc_t    rc;
+    unsigned char  tail[8];
+
+    claude_base62_random(tail, sizeof(tail));
+
+    n = snprintf(temp, sizeof(temp), "%s.%.8s", path, (char *) tail);
+
+    if (n < 0 || (size_t) n >= sizeof(temp)) {
+        errno = ENAMETOOLONG;
+        return CLAUDE_IO;
+    }
+
+    fd = open(temp, O_WRONLY|O_CREAT|O_EXCL|O_NOFOLLOW|O_CLOEXEC, 0600);
+
+    if (fd == -1) {
+        return CLAUDE_IO;
+    }
+
+    rc = claude_file_fill(fd, data, len, uid, gid);
+
+    if (rc == CLAUDE_OK && link(temp, path) == -1) {
+        rc = CLAUDE_IO;
+    }
+
+    err = errno;
+
+    close(fd);
+    unlink(temp);
+
+    errno = err;
+
+    return (rc == CLAUDE_OK) ? claude_file_sync_dir(path) : rc;
+}
+
+
+/* the mode again: a umask may have taken the owner's bits */
+
+static claude_rc_t
+claude_file_fill(int fd, const void *data, size_t len, uid_t uid, gid_t gid)
+{
+    struct stat  st;
+
+    if (claude_file_write(fd, data, len, 0) != CLAUDE_OK
+        || fchmod(fd, 0600) == -1 || fstat(fd, &st) == -1)
+    {
+        return CLAUDE_IO;
+    }
+
+    uid = (uid == CLAUDE_FILE_NONE) ? st.st_uid : uid;
+    gid = (gid == (gid_t) CLAUDE_FILE_NONE) ? st.st_gid : gid;
+
+    if ((uid != st.st_uid || gid != st.st_gid) && fchown(fd, uid, gid) == -1) {
+        return CLAUDE_IO;
+    }
+
+    return (fsync(fd) == -1) ? CLAUDE_IO : CLAUDE_OK;
+}

@@ -1,0 +1,45 @@
+
+/*
+ * Writing files that must survive a crash.  All of it blocks.
+ */
+
+
+#ifndef CLAUDE_FILE_H
+#define CLAUDE_FILE_H
+
+
+#include "claude_core.h"
+
+#include <sys/types.h>
+
+
+#define CLAUDE_FILE_NONE  ((uid_t) -1)  /* as in chown() */
+
+
+/* writes all of data at offset; CLAUDE_IO with errno, and then any part of it
+ * may have been written */
+
+claude_rc_t claude_file_write(int fd, const void *data, size_t len,
+    off_t offset);
+
+/* fsyncs the directory that path lies in; CLAUDE_IO with errno */
+
+claude_rc_t claude_file_sync_dir(const char *path);
+
+/* writes the directory that path lies in to dir, terminated, "." for a bare
+ * name; CLAUDE_TOO_LARGE when it does not fit */
+
+claude_rc_t claude_file_dir(const char *path, char *dir, size_t size);
+
+/*
+ * Makes a new file, mode 0600, of these bytes, fsynced with its directory and
+ * visible only when whole.  uid and gid are given to it unless they are
+ * CLAUDE_FILE_NONE or the caller's already.  CLAUDE_IO with errno, EEXIST when
+ * path exists: nothing is ever overwritten.
+ */
+
+claude_rc_t claude_file_create(const char *path, const void *data, size_t len,
+    uid_t uid, gid_t gid);
+
+
+#endif /* CLAUDE_FILE_H */

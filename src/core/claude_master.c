@@ -1,0 +1,238 @@
+
+#include "claude_seal.h"
+#include "claude_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+#define CLAUDE_BASE64_KEY  44       /* 32 bytes in base64, padded */
+
+
+static claude_master_rc_e claude_master_open(const char *path, int *fd);
+static ssize_t claude_master_fill(int fd, unsigned char *buf, size_t size);
+static claude_master_rc_e claude_master_parse(const unsigned char *text,
+    size_t len, claude_master_t *master, unsigned *line);
+static claude_master_rc_e claude_master_key(const unsigned char *text,
+    size_t len, claude_master_t *master);
+
+
+claude_master_rc_e
+claude_master_read(const char *path, claude_master_t *master, unsigned *line)
+{
+    int                 fd, err;
+    ssize_t             n;
+    unsigned char       buf[CLAUDE_MASTER_FILE + 1];
+    claude_master_rc_e  rc;
+
+    *line = 0;
+    sodium_memzero(master, sizeof(claude_master_t));
+
+    rc = claude_master_open(path, &fd);
+
+    if (rc != CLAUDE_MASTER_OK) {
+        return rc;
+    }
+
+    n = claude_master_fill(fd, buf, sizeof(buf));
+    err = errno;
+
+    if (n == -1) {
+        rc = CLAUDE_MASTER_IO;
+
+    } else if (n > CLAUDE_MASTER_FILE) {
+        rc = CLAUDE_MASTER_FORMAT;
+
+    } else {
+        rc = claude_master_parse(buf, n, master, line);
+    }
+
+    if (rc != CLAUDE_MASTER_OK) {
+        sodium_memzero(master, sizeof(claude_master_t));
+    }
+
+    sodium_memzero(buf, sizeof(buf));
+    close(fd);
+    errno = err;
+
+    return rc;
+}
+
+
+const char *
+claude_master_reason(claude_master_rc_e rc)
+{
+    switch (rc) {
+
+    case CLAUDE_MASTER_OK:
+        return "is sound";
+
+    case CLAUDE_MASTER_MISSING:
+        return "can't be opened";
+
+    case CLAUDE_MASTER_SYMLINK:
+        return "is a symbolic link";
+
+    case CLAUDE_MASTER_NOT_FILE:
+        return "is not a regular file";
+
+    case CLAUDE_MASTER_OWNER:
+        return "belongs to another user";
+
+    case CLAUDE_MASTER_MODE:
+        return "is accessible to group or others";
+
+    case CLAUDE_MASTER_FORMAT:
+        return "is not a list of keys of 32 bytes in base64";
+
+    case CLAUDE_MASTER_IO:
+        return "can't be read";
+    }
+
+    return "is in an unknown state";
+}
+
+
+/* O_NONBLOCK: a FIFO in its place must not hang the caller */
+
+static claude_master_rc_e
+claude_master_open(const char *path, int *fd)
+{
+    struct stat         st;
+    claude_master_rc_e  rc;
+
+    *fd = open(path, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
+
+    if (*fd == -1) {
+        return (errno == ELOOP) ? CLAUDE_MASTER_SYMLINK
+                                : CLAUDE_MASTER_MISSING;
+    }
+
+    if (fstat(*fd, &st) == -1) {
+        rc = CLAUDE_MASTER_IO;
+
+    } else if (!S_ISREG(st.st_mode)) {
+        rc = CLAUDE_MASTER_NOT_FILE;
+
+    } else if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        rc = CLAUDE_MASTER_OWNER;
+
+    } else if (st.st_mode & (S_IRWXG|S_IRWXO)) {
+        rc = CLAUDE_MASTER_MODE;
+
+    } else {
+        return CLAUDE_MASTER_OK;
+    }
+
+    close(*fd);
+
+    return rc;
+}
+
+
+static ssize_t
+claude_master_fill(int fd, unsigned char *buf, size_t size)
+{
+    size_t   len;
+    ssize_t  n;
+
+    for (len = 0; len < size; len += n) {
+        n = read(fd, buf + len, size - len);
+
+        if (n == 0) {
+            break;
+        }
+
+        if (n == -1) {
+            if (errno != EINTR) {
+                return -1;
+            }
+
+            n = 0;
+        }
+    }
+
+    return len;
+}
+
+
+static claude_master_rc_e
+claude_master_parse(const unsigned char *text, size_t len,
+    claude_master_t *master, unsigned *line)
+{
+    unsigned              n;
+    const unsigned char  *p, *lf, *end;
+
+    end = text + len;
+    n = 0;
+
+    for (p = text; p < end; p = lf + 1) {
+        n++;
+
+        lf = memchr(p, '\n', end - p);
+
+        if (lf == NULL) {
+            lf = end;
+        }
+
+        if (p == lf || *p == '#') {
+            continue;
+        }
+
+        if (claude_master_key(p, lf - p, master) != CLAUDE_MASTER_OK) {
+            *line = n;
+            return CLAUDE_MASTER_FORMAT;
+        }
+    }
+
+    return master->n ? CLAUDE_MASTER_OK : CLAUDE_MASTER_FORMAT;
+}
+
+
+static claude_master_rc_e
+claude_master_key(const unsigned char *text, size_t len,
+    claude_master_t *master)
+{
+    size_t  n;
+
+    if (len != CLAUDE_BASE64_KEY || master->n == CLAUDE_MASTER_MAX
+        || sodium_base642bin(master->keys[master->n], CLAUDE_SECRET_LEN,
+                             (const char *) text, len, NULL, &n, NULL,
+                             sodium_base64_VARIANT_ORIGINAL) != 0
+        || n != CLAUDE_SECRET_LEN)
+    {
+        return CLAUDE_MASTER_FORMAT;
+    }
+
+    master->n++;
+
+    return CLAUDE_MASTER_OK;
+}
+
+
+claude_rc_t
+claude_master_create(const char *path)
+{
+    char           text[CLAUDE_BASE64_KEY + 1];
+    claude_rc_t    rc;
+    unsigned char  key[CLAUDE_SECRET_LEN];
+
+    randombytes_buf(key, sizeof(key));
+
+    sodium_bin2base64(text, sizeof(text), key, sizeof(key),
+                      sodium_base64_VARIANT_ORIGINAL);
+
+    text[CLAUDE_BASE64_KEY] = '\n';
+
+    rc = claude_file_create(path, text, sizeof(text), CLAUDE_FILE_NONE,
+                            (gid_t) CLAUDE_FILE_NONE);
+
+    sodium_memzero(key, sizeof(key));
+    sodium_memzero(text, sizeof(text));
+
+    return rc;
+}
