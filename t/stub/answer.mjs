@@ -42,7 +42,7 @@ export function makeAnswer(body, directive, asked) {
   }
   const message = {
     id: makeId('msg_'), type: 'message', role: 'assistant',
-    model: body.model, content: parts.map(contentBlock),
+    model: body.model, content: parts.map(contentBlock), container: null,
     ...stopFields(directive, end, parts),
     usage: makeUsage(body, directive, parts),
   };
@@ -159,10 +159,14 @@ function contentBlock({ block, text }) {
 function stopFields(directive, end, parts) {
   const called = parts.some(({ block }) => block.type === 'tool_use');
   const fields = { stop_reason: called ? 'tool_use' : 'end_turn',
-    stop_sequence: null, ...end };
-  if (directive.stop === undefined) return fields;
-  if (directive.stop === 'null') return { ...fields, stop_reason: null };
-  return { ...fields, stop_reason: directive.stop };
+    stop_sequence: null, stop_details: null, ...end };
+  const { stop } = directive;
+  if (stop !== undefined) fields.stop_reason = stop === 'null' ? null : stop;
+  if (stop === 'refusal') {
+    fields.stop_details = { type: 'refusal', category: null,
+      explanation: null };
+  }
+  return fields;
 }
 
 function makeUsage(body, directive, parts) {
@@ -186,9 +190,10 @@ function makeUsage(body, directive, parts) {
  * @returns {Generator<object>} events; each has its `type`
  */
 export function* makeEvents({ message, parts }) {
-  const { stop_reason, stop_sequence, usage, ...rest } = message;
-  yield { type: 'message_start', message: { ...rest, content: [],
-    stop_reason: null, stop_sequence: null,
+  const { stop_reason, stop_sequence, stop_details, container, usage }
+    = message;
+  yield { type: 'message_start', message: { ...message, content: [],
+    stop_reason: null, stop_sequence: null, stop_details: null,
     usage: { ...usage, output_tokens: 1, output_tokens_details: null } } };
   for (const [index, { block, pieces }] of parts.entries()) {
     const { signature, ...start } = block;
@@ -201,8 +206,8 @@ export function* makeEvents({ message, parts }) {
     yield { type: 'content_block_stop', index };
   }
   const { service_tier, ...counts } = usage;
-  yield { type: 'message_delta', delta: { stop_reason, stop_sequence },
-    usage: counts };
+  yield { type: 'message_delta', usage: counts,
+    delta: { stop_reason, stop_sequence, stop_details, container } };
   yield { type: 'message_stop' };
 }
 

@@ -19,7 +19,8 @@
 //                           startedAt, endedAt (ms, or null), closed
 //                           ('client', 'server', or null)}
 //   DELETE /_stub/requests  forgets them, and what `times` has counted
-//   GET    /_stub/open      {"open": number of API answers not yet ended}
+//   GET    /_stub/open      {"open": number of API answers not yet ended,
+//                           "hung": names of those that hang}
 //   POST   /_stub/release   lets every answer go on that hangs;
 //                           ?name=NAME only those with that name
 //
@@ -116,7 +117,7 @@ function listen(server, where) {
  *
  * @param {{port?: number, socket?: string, journal?: boolean}} [options]
  * @returns {Promise<{url: string, requests: () => object[],
- *   open: () => number, release: (name?: string) => void,
+ *   open: () => number, hung: () => string[], release: (name?: string) => void,
  *   clear: () => void, close: () => Promise<void>}>}
  */
 export async function startStub({ port = 0, socket, journal = true } = {}) {
@@ -144,7 +145,8 @@ export async function startStub({ port = 0, socket, journal = true } = {}) {
   return {
     url: `http://${LOOPBACK}:${servers[0].address().port}`,
     requests: () => api.requests(), open: () => api.open,
-    release: (name) => api.release(name), clear: () => api.clear(), close,
+    hung: () => api.hung(), release: (name) => api.release(name),
+    clear: () => api.clear(), close,
   };
 }
 

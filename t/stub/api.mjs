@@ -58,6 +58,11 @@ export class Api {
     this.#times.clear();
   }
 
+  /** @returns {string[]} the names of the answers that hang */
+  hung() {
+    return [...this.#hung.values()];
+  }
+
   /** @param {string} [name] lets these hanging answers go on, or all */
   release(name) {
     for (const [done, itsName] of this.#hung) {
@@ -82,7 +87,7 @@ export class Api {
     const routes = {
       'GET /_stub/requests': () => this.requests(),
       'DELETE /_stub/requests': () => this.clear(),
-      'GET /_stub/open': () => ({ open: this.open }),
+      'GET /_stub/open': () => ({ open: this.open, hung: this.hung() }),
       'POST /_stub/release': () => this.release(
         searchParams.get('name') ?? undefined),
     };
@@ -227,18 +232,18 @@ export class Api {
       throw new ApiError(errorStatus(error), directive.message
         ?? 'The stub was told to fail', error);
     }
-    const text = garbage === undefined ? JSON.stringify(message)
-      : '{"type":"message",oops';
-    const half = text.slice(0, text.length / 2);
+    const bytes = Buffer.from(garbage === undefined ? JSON.stringify(message)
+      : '{"type":"message",oops');
+    const middle = bytes.length >> 1;
     res.writeHead(200, { 'content-type': 'application/json',
       ...apiHeaders(requestId, kind, directive) });
-    await exchange.write(half, directive.chunk);
+    await exchange.write(bytes.subarray(0, middle), directive.chunk);
     if (hang === 'start' || hang === 'stream') {
       await exchange.hang(directive.name ?? '');
     }
     if (cut !== undefined) await exchange.cut();
     if (truncate !== undefined) exchange.truncate();
-    await exchange.write(text.slice(half.length), directive.chunk);
+    await exchange.write(bytes.subarray(middle), directive.chunk);
     res.end();
   }
 }

@@ -36,7 +36,9 @@ export function checkCredential(headers) {
     throw new ApiError(401, 'OAuth token has expired. Please obtain a new '
       + 'token or refresh your existing token.');
   }
-  return key ? 'api_key' : 'oauth';
+  const isOauth = credential.startsWith('sk-ant-oat')
+    || /\boauth-/.test(headers['anthropic-beta'] ?? '');
+  return isOauth ? 'oauth' : 'api_key';
 }
 
 /**
