@@ -23,6 +23,7 @@ use Cwd qw(abs_path);
 use Exporter qw(import);
 use File::Basename qw(dirname);
 use File::Path qw(remove_tree make_path);
+use File::Spec;
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use JSON::PP ();
@@ -56,17 +57,23 @@ sub token {
         $kind // 'oat01', $$, ++$tokens;
 }
 
-sub sanitized { $ENV{CLAUDE_TEST_SANITIZE} ? 1 : 0 }
-
-sub build { $root . (sanitized() ? '/build/sanitize' : '/build') }
+# where make has put what it built; see its variable of this name
+sub build { Cwd::abs_path(File::Spec->rel2abs($ENV{BUILD} // 'build', $root)) }
 
 sub module { build() . '/ngx_http_claude_module.so' }
+
+# whether that was built with sanitizers
+sub sanitized {
+    return $ENV{CLAUDE_TEST_SANITIZE} //=
+        (read_file(module()) // '') =~ /__asan_init/ ? 1 : 0;
+}
 
 sub new {
     my ($class, %opt) = @_;
     Test::More::BAIL_OUT("no $nginx") unless -x $nginx;
     Test::More::BAIL_OUT('no ' . module() . ': run make')
         unless $opt{without_module} || -e module();
+    sanitized();
 
     my $dir = tempdir('nginx-claude-XXXXXXXX', TMPDIR => 1);
     chmod 0755, $dir;
@@ -175,7 +182,7 @@ sub conf {
 
 sub nginx_env {
     my ($self) = @_;
-    return () unless sanitized();
+    return () unless sanitized() && !$self->{without_module};
     my @libraries = map { (run(['cc', "-print-file-name=$_"])->{out}
         =~ /(\S+)/)[0] } qw(libasan.so libubsan.so);
     return (
