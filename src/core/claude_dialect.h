@@ -54,18 +54,20 @@ typedef struct {
 typedef struct {
     const claude_request_t *request;
     claude_mem_t          *mem;
-    claude_str_t           id;         /* of printable ASCII, no escaping */
+    claude_str_t           id;         /* unique, [A-Za-z0-9_-], without the
+                                        * dialect's prefix ("chatcmpl-") */
     int64_t                created;    /* seconds since the epoch */
 
     claude_usage_t         usage;
     claude_stop_e          stop;
-    claude_fault_t         fault;      /* set by a stream's error event */
+    claude_fault_t         fault;      /* set when claude_reply_feed() fails */
     unsigned               started:1;  /* message_start was seen */
     unsigned               stopped:1;  /* a stop reason was seen */
     unsigned               complete:1; /* message_stop was seen, in order */
     unsigned               content:1;  /* some text, thinking or tool came */
 
     unsigned               block;      /* open block's index + 1, or 0 */
+    unsigned               next;       /* the least index of the next block */
     claude_block_type_e    block_type;
     void                  *state;      /* the dialect's own */
 } claude_reply_t;
@@ -90,9 +92,11 @@ typedef struct {
     claude_rc_t          (*start)(claude_reply_t *reply);
 
     /*
-     * Takes an event that claude_reply_event() has accepted.  Streaming: the
-     * bytes to send now are appended to out.  Otherwise it is gathered, out
-     * is NULL, and document() writes the whole once reply->complete is set.
+     * Takes an event that claude_reply_feed() has accepted: start and stop of
+     * the message, its delta, and all of blocks of a known type.  Streaming:
+     * the bytes to send now are appended to out.  Otherwise it is gathered,
+     * out is NULL, and document() writes the whole, once, when reply->complete
+     * is set; its out must have reply->mem.
      */
     claude_rc_t          (*event)(claude_reply_t *reply,
                               const claude_event_t *event, claude_out_t *out);
@@ -121,9 +125,21 @@ claude_rc_t claude_reply_init(claude_reply_t *reply, claude_mem_t *mem,
  * The next SSE data of the upstream, in order: reads the event, holds it
  * against the order that the protocol demands (start; blocks one at a time,
  * indices rising; a stop reason; stop), and has the dialect translate it.
- * CLAUDE_INVALID: the upstream broke the protocol, or sent an error event,
- * which reply->fault tells apart.  A stop reason of null is an error: that is
- * how the SDK ends a stream that was cut.
+ * Pings, unknown events and unknown blocks are skipped, wherever they come.
+ *
+ * Anything but CLAUDE_OK ends the answer: reply->fault says why, what is in
+ * out is to be dropped, and every further call fails the same way.
+ *
+ *   CLAUDE_INVALID    the upstream broke the protocol (CLAUDE_ERR_UPSTREAM), or
+ *                     sent an error event (any other error).  A message_stop
+ *                     without a stop reason, or with null, is the first: that
+ *                     is how the SDK ends a stream that was cut.
+ *   CLAUDE_TOO_LARGE  a whole answer above CLAUDE_REPLY_MAX, or out is full
+ *   CLAUDE_NO_MEMORY
+ *
+ * The upstream's end before reply->complete is the caller's to see.  What
+ * comes after message_stop is ignored, unread: the client was told already
+ * that the answer is whole.
  */
 
 claude_rc_t claude_reply_feed(claude_reply_t *reply,

@@ -63,7 +63,8 @@ typedef enum {
 
 /*
  * One failure.  Nothing in it but param comes from the request, and param
- * only ever names a field of the public API: "messages[3].content".
+ * only ever names a field of the public API: "messages[3].content".  reason
+ * is a clause without a full stop: "must be an array".
  */
 
 #define CLAUDE_PARAM_MAX   96
@@ -73,6 +74,8 @@ typedef struct {
     char                   param[CLAUDE_PARAM_MAX];  /* "" is null */
     const char            *reason;  /* static text added to the sentence */
     size_t                 offset;  /* CLAUDE_ERR_INVALID_JSON */
+    unsigned               retry_after;  /* seconds; 0 is unknown */
+    unsigned               begun:1; /* the model had begun to answer */
 } claude_fault_t;
 
 
@@ -82,22 +85,28 @@ unsigned claude_error_status(claude_err_e err);
 const char *claude_error_type(claude_err_e err);
 const char *claude_error_code(claude_err_e err);
 
-/* whether a client may try the same request again (x-should-retry) */
+/* whether a client may try the same request again (x-should-retry): it may
+ * succeed unchanged, and no tokens were billed for it.  claude_fault_retryable
+ * minds too whether the model had begun to answer. */
 
 unsigned claude_error_retryable(claude_err_e err);
+unsigned claude_fault_retryable(const claude_fault_t *fault);
 
-/* {"error":{"message":…,"type":…,"param":…,"code":…}} */
+/* {"error":{"message":…,"type":…,"param":…,"code":…}}, on one line */
 
 void claude_error_body(claude_out_t *out, const claude_fault_t *fault);
 
 /* what an upstream's answer means to the client: status is the upstream's
  * HTTP status, or 0 in a stream, type Anthropic's error.type (may be empty).
+ * Never CLAUDE_ERR_NONE: a status that is no error is CLAUDE_ERR_UPSTREAM.
  * https://docs.anthropic.com/en/api/errors */
 
 claude_err_e claude_error_from_upstream(unsigned status,
     const claude_str_t *type);
 
-/* what an HTTP status that nginx itself answers with means to the client */
+/* what an HTTP status that nginx itself answers with, 400 and above, means to
+ * the client.  The error's own status may be another: nginx's 414 has code
+ * bad_request, and stays 414 if the caller leaves the status line alone. */
 
 claude_err_e claude_error_from_status(unsigned status);
 

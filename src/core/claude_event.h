@@ -81,12 +81,30 @@ typedef struct {
 } claude_event_t;
 
 
+/* so that three of them can be added, and are exact in a double */
+
+#define CLAUDE_TOKENS_MAX       ((uint64_t) 1 << 50)
+
+#define CLAUDE_EVENT_INDEX_MAX  65535
+
+
 /*
  * Reads data, which must stay as long as event is used.  usage is updated in
- * place by the events that carry it.  A text delta in the usual form is
- * recognized by its prefix alone; everything else goes through the JSON
- * reader.  CLAUDE_INVALID: not JSON, not an object, or a known event that
- * lacks what it must have.
+ * place by the events that carry it, message_start and message_delta.  A text
+ * delta in the usual form is recognized by its prefix alone; everything else
+ * goes through the JSON reader.  CLAUDE_INVALID: not JSON, not an object, or a
+ * known event in which what it must have is missing or of the wrong type:
+ *
+ *   message_start        message (an object)
+ *   content_block_start  index, content_block.type; of tool_use id and name
+ *   content_block_delta  index, delta.type, and what a known type brings
+ *   content_block_stop   index
+ *   message_delta        delta (an object); stop_reason may be null or absent
+ *   error                nothing: an error without a type is one all the same
+ *
+ * and counts of tokens that are no unsigned integers up to CLAUDE_TOKENS_MAX.
+ * CLAUDE_NO_MEMORY is the JSON reader's.  After a failure event is undefined
+ * and usage as it was.
  */
 
 claude_rc_t claude_event_read(const claude_str_t *data, claude_event_t *event,

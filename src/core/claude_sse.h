@@ -29,6 +29,7 @@ typedef struct {
 
     unsigned               state;
     unsigned               any:1;   /* the event has a data line */
+    unsigned               cr:1;    /* the last byte was a CR */
 } claude_sse_t;
 
 
@@ -39,7 +40,8 @@ void claude_sse_init(claude_sse_t *sse, claude_mem_t *mem);
  * whole, its data in *data, valid until the next call and as long as the
  * bytes fed (it points into them where the event lay in one piece).
  * CLAUDE_AGAIN: all bytes are taken.  CLAUDE_TOO_LARGE, CLAUDE_NO_MEMORY: the
- * stream can't be read on.
+ * stream can't be read on.  An event that the stream's end cuts is never
+ * given.
  */
 
 claude_rc_t claude_sse_next(claude_sse_t *sse, const unsigned char **pos,

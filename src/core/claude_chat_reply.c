@@ -1,0 +1,404 @@
+
+#include "claude_chat.h"
+
+#include "claude_json_writer.h"
+
+#include <string.h>
+
+
+#define CLAUDE_CHAT_HEAD_MAX  4096  /* bytes of a chunk before its delta */
+
+
+/*
+ * What all chunks of a stream begin with is written once:
+ *
+ *   data: {"id":…,"model":…,"choices":[{"index":0,"delta":{"content":"
+ *                                     ^choices            ^delta     ^content
+ *
+ * so that a text delta is this, the slice, and a constant end.
+ */
+
+typedef struct {
+    unsigned char         *head;
+    size_t                 choices; /* length of head up to here */
+    size_t                 delta;
+    size_t                 content;
+
+    claude_str_t           end;     /* of a chunk, after the delta */
+    claude_out_t           text;    /* of a whole answer */
+    claude_out_t           reasoning;
+} claude_chat_state_t;
+
+
+/* what becomes of a block's start and deltas */
+
+typedef claude_rc_t (*claude_chat_block_pt)(claude_reply_t *reply,
+    const claude_event_t *event, claude_out_t *out);
+
+
+static void claude_chat_envelope(const claude_reply_t *reply,
+    const char *object, claude_out_t *out);
+
+static void claude_chat_first(const claude_chat_state_t *state,
+    claude_out_t *out);
+static claude_rc_t claude_chat_text(claude_reply_t *reply,
+    const claude_event_t *event, claude_out_t *out);
+static claude_rc_t claude_chat_thinking(claude_reply_t *reply,
+    const claude_event_t *event, claude_out_t *out);
+static claude_rc_t claude_chat_unasked(claude_reply_t *reply,
+    const claude_event_t *event, claude_out_t *out);
+static claude_rc_t claude_chat_gather(claude_chat_state_t *state,
+    claude_out_t *part, const claude_str_t *text);
+static claude_rc_t claude_chat_stop(claude_reply_t *reply, claude_out_t *out);
+
+static claude_rc_t claude_chat_finish(const claude_reply_t *reply,
+    claude_str_t *reason);
+static void claude_chat_usage(const claude_usage_t *usage, claude_out_t *out);
+
+
+static const claude_str_t  claude_chat_end =
+    claude_string("},\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+
+static const claude_str_t  claude_chat_end_usage =
+    claude_string("},\"logprobs\":null,\"finish_reason\":null}],"
+                  "\"usage\":null}\n\n");
+
+
+/* by the kind of block or delta; NULL is left out */
+
+static const claude_chat_block_pt  claude_chat_blocks[] = {
+    [CLAUDE_BLOCK_TEXT] = claude_chat_text,
+    [CLAUDE_BLOCK_THINKING] = claude_chat_thinking,
+    [CLAUDE_BLOCK_SIGNATURE] = NULL,
+    [CLAUDE_BLOCK_REDACTED] = NULL,
+    [CLAUDE_BLOCK_TOOL_USE] = claude_chat_unasked
+};
+
+
+claude_rc_t
+claude_chat_start(claude_reply_t *reply)
+{
+    claude_out_t          head;
+    claude_chat_state_t  *state;
+
+    state = claude_alloc(reply->mem, sizeof(claude_chat_state_t));
+    if (state == NULL) {
+        return CLAUDE_NO_MEMORY;
+    }
+
+    memset(state, 0, sizeof(claude_chat_state_t));
+    reply->state = state;
+
+    claude_out_init(&state->text, reply->mem, CLAUDE_REPLY_MAX);
+    claude_out_init(&state->reasoning, reply->mem, CLAUDE_REPLY_MAX);
+
+    if (!reply->request->stream) {
+        return CLAUDE_OK;
+    }
+
+    claude_out_init(&head, reply->mem, CLAUDE_CHAT_HEAD_MAX);
+
+    claude_out_literal(&head, "data: ");
+    claude_chat_envelope(reply, "chat.completion.chunk", &head);
+    state->choices = head.size;
+
+    claude_out_literal(&head, "{\"index\":0,\"delta\":{");
+    state->delta = head.size;
+
+    claude_out_literal(&head, "\"content\":\"");
+    state->content = head.size;
+
+    if (head.rc != CLAUDE_OK) {
+        return head.rc;
+    }
+
+    state->head = claude_alloc(reply->mem, head.size);
+    if (state->head == NULL) {
+        return CLAUDE_NO_MEMORY;
+    }
+
+    claude_out_copy(&head, state->head);
+
+    state->end = reply->request->include_usage ? claude_chat_end_usage
+                                               : claude_chat_end;
+
+    return CLAUDE_OK;
+}
+
+
+/* a chunk or a document up to its choices */
+
+static void
+claude_chat_envelope(const claude_reply_t *reply, const char *object,
+    claude_out_t *out)
+{
+    const claude_str_t  *model;
+
+    model = &reply->request->model;
+
+    claude_out_literal(out, "{\"id\":\"chatcmpl-");
+    claude_out_put(out, reply->id.data, reply->id.len);
+    claude_out_literal(out, "\",\"object\":\"");
+    claude_out_put(out, object, strlen(object));
+    claude_out_literal(out, "\",\"created\":");
+    claude_json_put_uint(out, reply->created);
+    claude_out_literal(out, ",\"model\":");
+    claude_json_put_string(out, model->data, model->len);
+    claude_out_literal(out, ",\"choices\":[");
+}
+
+
+claude_rc_t
+claude_chat_event(claude_reply_t *reply, const claude_event_t *event,
+    claude_out_t *out)
+{
+    claude_chat_block_pt  block;
+
+    switch (event->type) {
+
+    case CLAUDE_EVENT_MESSAGE_START:
+        if (out) {
+            claude_chat_first(reply->state, out);
+        }
+
+        return CLAUDE_OK;
+
+    case CLAUDE_EVENT_BLOCK_START:
+    case CLAUDE_EVENT_BLOCK_DELTA:
+        block = claude_chat_blocks[event->block];
+        return block ? block(reply, event, out) : CLAUDE_OK;
+
+    case CLAUDE_EVENT_MESSAGE_STOP:
+        return claude_chat_stop(reply, out);
+
+    default:
+        return CLAUDE_OK;
+    }
+}
+
+
+static void
+claude_chat_first(const claude_chat_state_t *state, claude_out_t *out)
+{
+    claude_out_put(out, state->head, state->delta);
+    claude_out_literal(out, "\"role\":\"assistant\",\"content\":\"\"");
+    claude_out_put(out, state->end.data, state->end.len);
+}
+
+
+static claude_rc_t
+claude_chat_text(claude_reply_t *reply, const claude_event_t *event,
+    claude_out_t *out)
+{
+    claude_chat_state_t  *state = reply->state;
+
+    if (event->text.len == 0) {
+        return CLAUDE_OK;
+    }
+
+    if (out == NULL) {
+        return claude_chat_gather(state, &state->text, &event->text);
+    }
+
+    claude_out_put(out, state->head, state->content);
+    claude_out_put(out, event->text.data, event->text.len);
+    claude_out_literal(out, "\"");
+    claude_out_put(out, state->end.data, state->end.len);
+
+    return CLAUDE_OK;
+}
+
+
+static claude_rc_t
+claude_chat_thinking(claude_reply_t *reply, const claude_event_t *event,
+    claude_out_t *out)
+{
+    claude_chat_state_t  *state = reply->state;
+
+    if (event->text.len == 0) {
+        return CLAUDE_OK;
+    }
+
+    if (out == NULL) {
+        return claude_chat_gather(state, &state->reasoning, &event->text);
+    }
+
+    claude_out_put(out, state->head, state->delta);
+    claude_out_literal(out, "\"reasoning_content\":\"");
+    claude_out_put(out, event->text.data, event->text.len);
+    claude_out_literal(out, "\"");
+    claude_out_put(out, state->end.data, state->end.len);
+
+    return CLAUDE_OK;
+}
+
+
+/* no tool can be asked for */
+
+static claude_rc_t
+claude_chat_unasked(claude_reply_t *reply, const claude_event_t *event,
+    claude_out_t *out)
+{
+    (void) reply;
+    (void) event;
+    (void) out;
+
+    return CLAUDE_INVALID;
+}
+
+
+static claude_rc_t
+claude_chat_gather(claude_chat_state_t *state, claude_out_t *part,
+    const claude_str_t *text)
+{
+    if (text->len
+        > CLAUDE_REPLY_MAX - (state->text.size + state->reasoning.size))
+    {
+        return CLAUDE_TOO_LARGE;
+    }
+
+    claude_out_put(part, text->data, text->len);
+
+    return part->rc;
+}
+
+
+/*
+ * The finish reason is not sent with the message_delta that brings it: a
+ * client takes it for the end, which only message_stop is.
+ */
+
+static claude_rc_t
+claude_chat_stop(claude_reply_t *reply, claude_out_t *out)
+{
+    claude_str_t          reason;
+    claude_chat_state_t  *state = reply->state;
+
+    if (claude_chat_finish(reply, &reason) != CLAUDE_OK) {
+        return CLAUDE_INVALID;
+    }
+
+    if (out == NULL) {
+        return CLAUDE_OK;
+    }
+
+    claude_out_put(out, state->head, state->delta);
+    claude_out_literal(out, "},\"logprobs\":null,\"finish_reason\":\"");
+    claude_out_put(out, reason.data, reason.len);
+
+    if (!reply->request->include_usage) {
+        claude_out_literal(out, "\"}]}\n\ndata: [DONE]\n\n");
+        return CLAUDE_OK;
+    }
+
+    claude_out_literal(out, "\"}],\"usage\":null}\n\n");
+
+    claude_out_put(out, state->head, state->choices);
+    claude_out_literal(out, "],");
+    claude_chat_usage(&reply->usage, out);
+    claude_out_literal(out, "}\n\ndata: [DONE]\n\n");
+
+    return CLAUDE_OK;
+}
+
+
+claude_rc_t
+claude_chat_document(claude_reply_t *reply, claude_out_t *out)
+{
+    claude_str_t          reason;
+    claude_chat_state_t  *state = reply->state;
+
+    if (!reply->complete
+        || claude_chat_finish(reply, &reason) != CLAUDE_OK)
+    {
+        return CLAUDE_INVALID;
+    }
+
+    claude_chat_envelope(reply, "chat.completion", out);
+
+    claude_out_literal(out, "{\"index\":0,\"message\":{\"role\":\"assistant\","
+                            "\"content\":\"");
+    claude_out_join(out, &state->text);
+    claude_out_literal(out, "\",\"refusal\":null");
+
+    if (state->reasoning.size) {
+        claude_out_literal(out, ",\"reasoning_content\":\"");
+        claude_out_join(out, &state->reasoning);
+        claude_out_literal(out, "\"");
+    }
+
+    claude_out_literal(out, "},\"logprobs\":null,\"finish_reason\":\"");
+    claude_out_put(out, reason.data, reason.len);
+    claude_out_literal(out, "\"}],");
+    claude_chat_usage(&reply->usage, out);
+    claude_out_literal(out, "}");
+
+    return out->rc;
+}
+
+
+/*
+ * A reason that is not known yet counts as an end; one that says there is
+ * more to come counts as cut.  A call without its tool is no answer at all.
+ */
+
+static claude_rc_t
+claude_chat_finish(const claude_reply_t *reply, claude_str_t *reason)
+{
+    static const claude_str_t  stop = claude_string("stop");
+    static const claude_str_t  length = claude_string("length");
+    static const claude_str_t  filter = claude_string("content_filter");
+
+    switch (reply->stop) {
+
+    case CLAUDE_STOP_MAX_TOKENS:
+    case CLAUDE_STOP_CONTEXT:
+    case CLAUDE_STOP_PAUSE_TURN:
+        *reason = length;
+        return CLAUDE_OK;
+
+    case CLAUDE_STOP_REFUSAL:
+        *reason = filter;
+        return CLAUDE_OK;
+
+    case CLAUDE_STOP_NONE:
+    case CLAUDE_STOP_TOOL_USE:
+        return CLAUDE_INVALID;
+
+    default:
+        *reason = stop;
+        return CLAUDE_OK;
+    }
+}
+
+
+static void
+claude_chat_usage(const claude_usage_t *usage, claude_out_t *out)
+{
+    uint64_t  prompt;
+
+    prompt = usage->input_tokens + usage->cache_read_tokens
+             + usage->cache_creation_tokens;
+
+    claude_out_literal(out, "\"usage\":{\"prompt_tokens\":");
+    claude_json_put_uint(out, prompt);
+    claude_out_literal(out, ",\"completion_tokens\":");
+    claude_json_put_uint(out, usage->output_tokens);
+    claude_out_literal(out, ",\"total_tokens\":");
+    claude_json_put_uint(out, prompt + usage->output_tokens);
+    claude_out_literal(out, ",\"prompt_tokens_details\":{\"cached_tokens\":");
+    claude_json_put_uint(out, usage->cache_read_tokens);
+    claude_out_literal(out, "},\"completion_tokens_details\":"
+                            "{\"reasoning_tokens\":");
+    claude_json_put_uint(out, usage->thinking_tokens);
+    claude_out_literal(out, "}}");
+}
+
+
+void
+claude_chat_stream_error(const claude_fault_t *fault, claude_out_t *out)
+{
+    claude_out_literal(out, "data: ");
+    claude_error_body(out, fault);
+    claude_out_literal(out, "\n\n");
+}
