@@ -1,0 +1,134 @@
+/**
+ * Starts programs, ends the run when one of them ends or when told to, and
+ * leaves none behind: what doesn't go by itself in time is killed, with all
+ * that it has started.
+ */
+
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+
+import { fail, Failure } from './say.mjs';
+import { descendants, isAlive } from './processes.mjs';
+import { runAs } from './users.mjs';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
+/** ms that programs have to go by themselves; the bridge's own is shorter. */
+const GRACE = 3000;
+const LOOK_AGAIN = 50;
+
+export class Supervisor {
+  #services = new Map();
+  #cleanups = [];
+  #end;
+  #stopping = false;
+
+  constructor() {
+    /** Resolved when the run is to end. */
+    this.ended = new Promise((resolve) => { this.#end = resolve; });
+    this.ended.then(() => { this.#stopping = true; });
+    for (const name of SIGNALS) process.on(name, () => this.#end());
+    // whoever read our output is gone; the signal follows, if there is one
+    process.stdout.on('error', () => {});
+    process.stderr.on('error', () => {});
+  }
+
+  /** @param {() => void} action at the end, in reverse order */
+  cleanup(action) {
+    this.#cleanups.unshift(action);
+  }
+
+  /**
+   * Starts a program in a process group of its own, so that a terminal's
+   * Ctrl-C reaches it in our order. Its output goes to our standard error.
+   *
+   * @param {string} name
+   * @param {object|null} user of users.mjs
+   * @param {string[]} command
+   * @param {{env: object, cwd: string, heard?: (line: string) => boolean}}
+   *   options `heard` may take a line, which then isn't shown
+   */
+  start(name, user, command, { env, cwd, heard = () => false }) {
+    const [file, ...args] = runAs(user, command);
+    const child = spawn(file, args,
+      { env, cwd, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (!heard(line)) console.error(`${name}: ${line}`);
+      });
+    }
+    child.on('error', (error) => this.#gone(name, error.code));
+    child.on('exit', (code, signal) => this.#gone(name, signal ?? code));
+    this.#services.set(name, child);
+  }
+
+  #gone(name, how) {
+    this.#services.delete(name);
+    if (!this.#stopping) fail(`${name} ended by itself (${how})`);
+    this.#end();
+  }
+
+  /**
+   * Waits for a condition, or for the end of the run.
+   *
+   * @param {string} what is waited for
+   * @param {number} limit ms
+   * @param {() => Promise<boolean>|boolean} holds
+   * @returns {Promise<boolean>} false when the run is to end
+   * @throws {Failure} after the limit
+   */
+  async until(what, limit, holds) {
+    const deadline = Date.now() + limit;
+    while (!this.#stopping) {
+      if (await holds()) return true;
+      if (Date.now() > deadline) {
+        throw new Failure(`${what}: not after ${limit / 1000} s`);
+      }
+      await Promise.race([sleep(LOOK_AGAIN), this.ended]);
+    }
+    return false;
+  }
+
+  /** Ends all that was started, then cleans up. */
+  async stop() {
+    this.#stopping = true;
+    const all = new Map();
+    this.#remember(all);
+    for (const child of this.#services.values()) child.kill('SIGTERM');
+    const deadline = Date.now() + GRACE;
+    while (this.#services.size > 0 && Date.now() < deadline) {
+      this.#remember(all);
+      await sleep(LOOK_AGAIN);
+    }
+    for (const [pid, started] of all) {
+      if (isAlive(pid, started)) kill(pid);
+    }
+    await this.#buried(all);
+    for (const action of this.#cleanups) action();
+    process.exit();
+  }
+
+  /** What a program has started outlives it with another parent. */
+  #remember(all) {
+    for (const { pid } of this.#services.values()) {
+      for (const [found, started] of descendants(pid)) all.set(found, started);
+    }
+  }
+
+  async #buried(all) {
+    const deadline = Date.now() + 1000;
+    const left = () => [...all].some((process) => isAlive(...process));
+    while (left() && Date.now() < deadline) await sleep(LOOK_AGAIN);
+  }
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => { setTimeout(resolve, ms); });
+}
