@@ -35,6 +35,11 @@ typedef struct {
 claude_str_t claude_models_find(const claude_models_t *models,
     const claude_str_t *name);
 
+/* the aliases that builtin stands for, up to an alias of len 0; those that
+ * are configured go before them */
+
+extern const claude_model_t  claude_models_builtin[];
+
 
 /* what the glue must know of a request beside its Messages body */
 
@@ -127,13 +132,14 @@ claude_rc_t claude_reply_init(claude_reply_t *reply, claude_mem_t *mem,
  * indices rising; a stop reason; stop), and has the dialect translate it.
  * Pings, unknown events and unknown blocks are skipped, wherever they come.
  *
- * Anything but CLAUDE_OK ends the answer: reply->fault says why, what is in
- * out is to be dropped, and every further call fails the same way.
+ * Anything but CLAUDE_OK ends the answer: reply->fault says why, and every
+ * further call is CLAUDE_INVALID.
  *
  *   CLAUDE_INVALID    the upstream broke the protocol (CLAUDE_ERR_UPSTREAM), or
  *                     sent an error event (any other error).  A message_stop
  *                     without a stop reason, or with null, is the first: that
- *                     is how the SDK ends a stream that was cut.
+ *                     is how the SDK ends a stream that was cut.  out holds
+ *                     what earlier events brought, and nothing of this one.
  *   CLAUDE_TOO_LARGE  a whole answer above CLAUDE_REPLY_MAX, or out is full
  *   CLAUDE_NO_MEMORY
  *

@@ -201,6 +201,18 @@ static const claude_event_row_t  claude_event_rows[] = {
 };
 
 
+claude_rc_t
+claude_event_read(const claude_str_t *data, claude_event_t *event,
+    claude_usage_t *usage)
+{
+    if (claude_event_read_fast(data, event) == CLAUDE_OK) {
+        return CLAUDE_OK;
+    }
+
+    return claude_event_read_full(data, event, usage);
+}
+
+
 /*
  * Names may come in any order, the type last: all that may be of interest is
  * noted in one pass, and judged by the type afterwards.

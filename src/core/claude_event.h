@@ -110,9 +110,14 @@ typedef struct {
 claude_rc_t claude_event_read(const claude_str_t *data, claude_event_t *event,
     claude_usage_t *usage);
 
-/* the same without the fast path: what the two are held against each other
- * with */
+/*
+ * The two ways that claude_event_read() goes, for what holds them against each
+ * other.  The fast one takes only what the full one would read to the same
+ * event; all else, faults among it, is CLAUDE_DECLINED and leaves event alone.
+ */
 
+claude_rc_t claude_event_read_fast(const claude_str_t *data,
+    claude_event_t *event);
 claude_rc_t claude_event_read_full(const claude_str_t *data,
     claude_event_t *event, claude_usage_t *usage);
 

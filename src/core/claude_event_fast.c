@@ -9,8 +9,6 @@
 #define CLAUDE_EVENT_DIGITS  4      /* of an index */
 
 
-static claude_rc_t claude_event_fast(const claude_str_t *data,
-    claude_event_t *event);
 static size_t claude_event_string(const unsigned char *p,
     const unsigned char *end);
 static size_t claude_event_plain(const unsigned char *p,
@@ -21,24 +19,7 @@ static int claude_event_hex4(const unsigned char *p);
 
 
 claude_rc_t
-claude_event_read(const claude_str_t *data, claude_event_t *event,
-    claude_usage_t *usage)
-{
-    if (claude_event_fast(data, event) == CLAUDE_OK) {
-        return CLAUDE_OK;
-    }
-
-    return claude_event_read_full(data, event, usage);
-}
-
-
-/*
- * Takes only what the full path would take too, and leaves all else to it:
- * nothing is refused here.
- */
-
-static claude_rc_t
-claude_event_fast(const claude_str_t *data, claude_event_t *event)
+claude_event_read_fast(const claude_str_t *data, claude_event_t *event)
 {
     unsigned              index, digits;
     const unsigned char  *p, *end;
@@ -49,7 +30,7 @@ claude_event_fast(const claude_str_t *data, claude_event_t *event)
         ",\"delta\":{\"type\":\"text_delta\",\"text\":\"";
     static const unsigned char  tail[] = "\"}}";
 
-    if (data->len < sizeof(head) + sizeof(middle) + sizeof(tail)
+    if (data->len < sizeof(head) + sizeof(middle) + sizeof(tail) - 2
         || memcmp(data->data, head, sizeof(head) - 1) != 0)
     {
         return CLAUDE_DECLINED;
