@@ -40,7 +40,8 @@ quiet = @echo "  $(1)  $@";
 all: module $(out)/claude-keys	## build the module and claude-keys
 
 help:	## list these targets
-	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1	/p' $(root)/Makefile | expand -t 20
+	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1	/p' $(root)/Makefile \
+	    | expand -t 20
 
 run:	## install what is missing, build, start bridge and nginx
 	@src/tools/claude-deps.sh run
@@ -87,7 +88,8 @@ clean:	## remove what was built; the state of "make run" stays
 module: $(out)/$(module)
 
 $(out)/$(module): $(ngx)/Makefile FORCE
-	@$(MAKE) --no-print-directory -s -C $(NGINX_SRC) -f $(ngx)/Makefile modules
+	@$(MAKE) --no-print-directory -s -C $(NGINX_SRC) \
+	    -f $(ngx)/Makefile modules
 	@cmp -s $(ngx)/$(module) $@ || { echo "  LD  $(@F)"; \
 	    cp $(ngx)/$(module) $@; }
 

@@ -2,8 +2,8 @@
 
 # Builds and runs the unit programs of t/unit, which print TAP themselves.
 
-use warnings;
 use strict;
+use warnings;
 
 use FindBin;
 use TAP::Parser;
@@ -11,39 +11,32 @@ use Test::More;
 
 my $root = "$FindBin::Bin/..";
 my $build = $ENV{BUILD} // 'build';
+my @make = ('make', '-s', '--no-print-directory', "BUILD=$build");
 
-chdir $root or die "$root: $!";
+chdir $root or die "$root: $!\n";
 
 my @names = map { m{([^/]+)\.c$} } sort glob 't/unit/*_test.c';
 
 plan tests => scalar @names;
+system @make, '-k', 'units';
 
 for my $name (@names) {
-	my $program = "$build/unit/$name";
+    my $program = "$build/unit/$name";
 
-	SKIP: {
-		if (system('make', '-s', '--no-print-directory', "BUILD=$build",
-			$program))
-		{
-			fail("$name builds");
-			last SKIP;
-		}
+    if (system @make, '-q', $program) {
+        fail("$name builds");
+        next;
+    }
 
-		my $tap = TAP::Parser->new({ exec => [$program] });
-		my $n = 0;
+    my $tap = TAP::Parser->new({ exec => [$program] });
+    my $n = 0;
 
-		while (my $line = $tap->next()) {
-			$n++ if $line->is_test;
+    while (my $line = $tap->next) {
+        $n++ if $line->is_test;
+        diag("$name: " . $line->as_string)
+            if $line->is_test && !$line->is_ok || $line->is_bailout;
+    }
 
-			if ($line->is_test && !$line->is_ok || $line->is_bailout) {
-				diag("$name: " . $line->as_string);
-
-			} elsif ($line->is_comment) {
-				note("$name: " . $line->as_string);
-			}
-		}
-
-		ok($n && !$tap->has_problems && !$tap->exit && !$tap->wait,
-			"$name: $n checks");
-	}
+    ok($n && !$tap->has_problems && !$tap->exit && !$tap->wait,
+        "$name: $n checks");
 }
