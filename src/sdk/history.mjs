@@ -5,7 +5,7 @@
  * the process's empty result before anything else is sent; documented, works
  * for every block, costs a round trip. Burst: as the record of a local
  * command, which the process appends at once as the user's; internal to the
- * pinned SDK version and for text only.
+ * pinned SDK version and for a single text only.
  */
 
 /**
@@ -23,8 +23,8 @@ export function planHistory(messages, burst) {
   const steps = [];
   for (const { role, content } of messages.slice(0, -1)) {
     if (role === 'assistant') steps.push(step(assistant(content)));
-    else if (burst && content.every(isText)) {
-      content.forEach(({ text }) => steps.push(step(record(text))));
+    else if (burst && isOneText(content)) {
+      steps.push(step(record(content[0].text)));
     } else {
       steps.push(step({ ...user(content), shouldQuery: false }, true));
     }
@@ -37,8 +37,8 @@ function step(line, wait = false) {
   return { line, wait };
 }
 
-function isText({ type }) {
-  return type === 'text';
+function isOneText(content) {
+  return content.length === 1 && content[0].type === 'text';
 }
 
 function user(content) {

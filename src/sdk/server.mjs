@@ -34,8 +34,7 @@ export function createBridge({ pool, settings, log }) {
   });
 
   server.on('request', async (req, res) => {
-    const { pathname } = new URL(req.url, 'http://bridge');
-    const route = `${req.method} ${pathname}`;
+    const route = `${req.method} ${req.url.split('?', 1)[0]}`;
     if (!server.listening) res.setHeader('connection', 'close');
     if (route === 'POST /v1/messages') {
       await messages(req, res);
@@ -60,7 +59,7 @@ export function createBridge({ pool, settings, log }) {
       await (turn.stream ? call.stream(events) : call.whole(events));
     } catch (error) {
       call.fail(error);
-      if (!(error instanceof ApiError)) {
+      if (!(error instanceof ApiError) && !call.signal.aborted) {
         log.error('internal', { request_id: call.id, error: error?.name,
           at: error?.stack?.split('\n', 2)[1]?.trim() });
       }

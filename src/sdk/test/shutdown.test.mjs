@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { after, afterEach, before, test } from 'node:test';
+
+import { startStub } from '../../../t/stub/anthropic.mjs';
+import { Bridge, finish, question, textOf, until } from './lib/bridge.mjs';
+
+let stub;
+let bridge;
+before(async () => { stub = await startStub(); });
+afterEach(async () => {
+  stub.release();
+  await bridge?.stop();
+  bridge = undefined;
+  stub.clear();
+});
+after(() => stub?.close());
+
+const HANG = '[[stub deltas=4 hang=stream after=2]]';
+
+async function hanging() {
+  const call = bridge.send(question(HANG));
+  let seen = '';
+  const done = finish(call, (soFar) => { seen = soFar; });
+  await until(() => seen.includes('"2 "'), 'two deltas');
+  return done;
+}
+
+const hangs = async () => {
+  const done = hanging();
+  await until(() => bridge.pids('answering').length, 'an answer');
+  return { done, pid: bridge.pids('answering')[0] };
+};
+
+/** @returns {boolean} whether the process has ended, reaped or not */
+function ended(pid) {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+test('SIGTERM lets an answer end, takes no new one, leaves nothing',
+  async () => {
+    bridge = await Bridge.start(stub, { CLAUDE_BRIDGE_POOL: '2' });
+    const { done } = await hangs();
+    const children = bridge.children();
+    bridge.child.kill('SIGTERM');
+    await until(() => !existsSync(bridge.socket), 'the socket gone');
+    await assert.rejects(bridge.get('/health'));
+    stub.release();
+    const { events } = await done;
+    assert.equal(textOf(events), '1 2 3 4 ');
+    assert.equal(events.at(-1).type, 'message_stop');
+    assert.deepEqual(await bridge.exited, { code: 0, signal: null });
+    assert.deepEqual(children.filter((pid) => !ended(pid)), []);
+    assert.deepEqual(await bridge.leftovers(), []);
+  });
+
+test('SIGTERM ends an answer that goes on after the deadline', async () => {
+  bridge = await Bridge.start(stub, {
+    CLAUDE_BRIDGE_SHUTDOWN_TIMEOUT: '100ms' });
+  const { done, pid } = await hangs();
+  process.kill(pid, 'SIGSTOP');
+  bridge.child.kill('SIGINT');
+  const { text } = await done.catch(() => ({ text: '' }));
+  assert.doesNotMatch(text, /message_stop/);
+  assert.deepEqual(await bridge.exited, { code: 0, signal: null });
+  assert.ok(ended(pid));
+  assert.deepEqual(await bridge.leftovers(), []);
+});
+
+test('SIGKILL takes the children along; the next start sweeps', async () => {
+  bridge = await Bridge.start(stub, { CLAUDE_BRIDGE_POOL: '2' });
+  const { pid } = await hangs();
+  const children = bridge.children();
+  process.kill(pid, 'SIGSTOP');
+  bridge.child.kill('SIGKILL');
+  await bridge.exited;
+  await until(() => children.every(ended), 'all children gone');
+  assert.equal((await bridge.leftovers()).length, 1);
+  const killed = bridge;
+  bridge = await Bridge.launch({ ANTHROPIC_BASE_URL: stub.url },
+    killed.root);
+  await bridge.ready();
+  assert.ok(bridge.log.some(({ event, of }) =>
+    event === 'swept' && of === killed.child.pid));
+  assert.deepEqual(await bridge.leftovers(), [`run-${bridge.child.pid}`]);
+});
+
+test('the socket is 0660, and a live one is not taken over', async () => {
+  bridge = await Bridge.start(stub);
+  assert.equal(statSync(bridge.socket).mode & 0o7777, 0o660);
+  const second = await Bridge.launch({}, bridge.root);
+  assert.equal((await second.exited).code, 1);
+  assert.match(second.stderr, /another bridge listens there/);
+  assert.equal((await bridge.ask('[[stub text=fine]]')).status, 200);
+});
+
+test('what is no socket is not replaced', async () => {
+  bridge = await Bridge.start(stub);
+  bridge.child.kill('SIGTERM');
+  await bridge.exited;
+  writeFileSync(bridge.socket, 'mine');
+  const second = await Bridge.launch({}, bridge.root);
+  assert.equal((await second.exited).code, 1);
+  assert.equal(readFileSync(bridge.socket, 'utf8'), 'mine');
+});
+
+test('an idle connection outlasts nginx\'s 60 s, a stop closes it',
+  async () => {
+    bridge = await Bridge.start(stub);
+    const { headers } = await bridge.get('/health');
+    assert.ok(Number(/timeout=(\d+)/.exec(headers['keep-alive'])?.[1]) > 60
+      || headers.connection === 'close');
+    const { Agent } = await import('node:http');
+    const agent = new Agent({ keepAlive: true, socketPath: bridge.socket });
+    const { headers: kept } = await finish(bridge.open({
+      path: '/health', method: 'GET', agent }));
+    assert.match(kept['keep-alive'], /timeout=1\d\d/);
+    bridge.child.kill('SIGTERM');
+    assert.equal((await bridge.exited).code, 0);
+    agent.destroy();
+  });
+
+test('a wrong variable is named, and nothing is started', async () => {
+  bridge = await Bridge.launch({ CLAUDE_BRIDGE_POOL: 'many' });
+  assert.equal((await bridge.exited).code, 2);
+  assert.match(bridge.log[0].error, /^CLAUDE_BRIDGE_POOL: /);
+  assert.ok(!existsSync(bridge.dir));
+});
