@@ -399,6 +399,6 @@ void
 claude_chat_stream_error(const claude_fault_t *fault, claude_out_t *out)
 {
     claude_out_literal(out, "data: ");
-    claude_error_body(out, fault);
+    claude_error_body(fault, out);
     claude_out_literal(out, "\n\n");
 }

@@ -229,7 +229,7 @@ claude_fault_retryable(const claude_fault_t *fault)
 
 
 void
-claude_error_body(claude_out_t *out, const claude_fault_t *fault)
+claude_error_body(const claude_fault_t *fault, claude_out_t *out)
 {
     size_t                     len;
     const claude_error_row_t  *row;

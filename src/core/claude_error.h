@@ -94,7 +94,7 @@ unsigned claude_fault_retryable(const claude_fault_t *fault);
 
 /* {"error":{"message":…,"type":…,"param":…,"code":…}}, on one line */
 
-void claude_error_body(claude_out_t *out, const claude_fault_t *fault);
+void claude_error_body(const claude_fault_t *fault, claude_out_t *out);
 
 /* what an upstream's answer means to the client: status is the upstream's
  * HTTP status, or 0 in a stream, type Anthropic's error.type (may be empty).
