@@ -1,5 +1,7 @@
 // What the tests share.
 
+import { randomUUID } from 'node:crypto';
+
 const POLL = 5;
 const DEADLINE = 20000;
 
@@ -17,4 +19,107 @@ export async function until(condition) {
     if (Date.now() > end) throw new Error(`not in time: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, POLL));
   }
+}
+
+/**
+ * Where the tests of the clients find what they talk to, from the
+ * environment:
+ *
+ *   BASE_URL     the API's base URL, up to and with /v1
+ *   API_KEY      a key for it
+ *   LIMITED_URL  a base URL under which an address may send one request at
+ *                once and ten a second
+ *   STUB_URL     the stub of Anthropic's API behind both
+ *
+ * @returns {{baseURL: string, apiKey: string, limitedURL: string,
+ *   stub: StubControl}}
+ */
+export function surroundings() {
+  const [baseURL, apiKey, limitedURL, stubURL] = ['BASE_URL', 'API_KEY',
+    'LIMITED_URL', 'STUB_URL'].map((name) => {
+    if (!process.env[name]) throw new Error(`${name} is not set`);
+    return process.env[name];
+  });
+  return { baseURL, apiKey, limitedURL, stub: new StubControl(stubURL) };
+}
+
+/** The stub of Anthropic's API, in another process. */
+class StubControl {
+  #url;
+
+  constructor(url) {
+    this.#url = url;
+  }
+
+  async #call(path, method = 'GET') {
+    const res = await fetch(`${this.#url}/_stub/${path}`, { method });
+    return res.json();
+  }
+
+  /**
+   * @param {string} mark a text that only these requests have in them
+   * @returns {Promise<object[]>} the journal's entries, bodies parsed
+   */
+  async requests(mark) {
+    return (await this.#call('requests'))
+      .filter(({ body }) => body.includes(mark))
+      .map((entry) => ({ ...entry, body: JSON.parse(entry.body) }));
+  }
+
+  /** @param {string} name waits until the answer of this name hangs */
+  async hangs(name) {
+    await until(async () => (await this.#call('open')).hung.includes(name));
+  }
+
+  /**
+   * @param {string} mark
+   * @returns {Promise<object>} the entry of the one request with the mark,
+   *   once it has ended
+   */
+  async ended(mark) {
+    return until(async () => {
+      const [entry] = await this.requests(mark);
+      return entry?.closed && entry;
+    });
+  }
+}
+
+/** @returns {string} a text that no other request has in it */
+export function makeMark() {
+  return `mark-${randomUUID()}`;
+}
+
+/** A text that is easily damaged on its way. */
+export const HOSTILE_TEXT = '  "\\" \\n \\u0041 /\t\r\n\u0001\u007f\u00e9'
+  + 'e\u0301\u05d0\u202e\u2028\u2029\ufeff\ufffd\u{1f468}\u200d\u{1f469}'
+  + '\u200d\u{1f467}\u{1f1e9}\u{1f1ea}\u{10ffff} data: [DONE]\n\ndata: {}'
+  + ' <system-reminder> @/etc/passwd /clear \u4f60\u597d \n';
+
+/** A PNG of one pixel, base64. */
+export const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQV'
+  + 'R42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+/**
+ * @param {{role: string, content: string | object[]}[]} messages of a
+ *   Messages request
+ * @returns {[string, string][]} role and text of each but the context notes
+ */
+export function turns(messages) {
+  return messages.filter(({ role }) => role !== 'system')
+    .map(({ role, content }) => [role, typeof content === 'string' ? content
+      : content.map((block) => block.text ?? '').join('')]);
+}
+
+/**
+ * Wraps fetch so that the statuses that a client sees can be read.
+ *
+ * @returns {{fetch: typeof fetch, statuses: number[]}}
+ */
+export function watchedFetch() {
+  const statuses = [];
+  return { statuses, fetch: async (...args) => {
+    const res = await fetch(...args);
+    statuses.push(res.status);
+    return res;
+  } };
 }

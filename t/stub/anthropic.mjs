@@ -57,8 +57,9 @@
 //   wait=MS           between the headers and the first event
 //   delay=MS          between deltas
 //   hang=headers|start|stream [name=NAME]
-//                     stops there until released: before the headers, before
-//                     the first event, after `after=N` deltas (0 by default)
+//                     stops there until released, two minutes at most:
+//                     before the headers, before the first event, after
+//                     `after=N` deltas (0 by default)
 //
 // Faults. N counts deltas of all blocks; with fewer it comes at their end.
 //   status=N [type=T] [message="..."] [body=empty|html]

@@ -65,10 +65,8 @@ export class Api {
 
   /** @param {string} [name] lets these hanging answers go on, or all */
   release(name) {
-    for (const [done, itsName] of this.#hung) {
-      if (name !== undefined && name !== itsName) continue;
-      this.#hung.delete(done);
-      done();
+    for (const [go, itsName] of this.#hung) {
+      if (name === undefined || name === itsName) go();
     }
   }
 

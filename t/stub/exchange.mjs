@@ -2,6 +2,7 @@
 
 
 const LONGEST_WAIT = 600000;
+const LONGEST_HANG = 120000;
 
 /** The client went, or the stub closed the connection on purpose. */
 export class Gone extends Error {}
@@ -48,11 +49,20 @@ export class Exchange {
     });
   }
 
-  /** @param {string} name waits for POST /_stub/release with this name */
+  /** @param {string} name waits to be released by this name, or too long */
   async hang(name) {
     await this.#wait((done) => {
-      this.#hung.set(done, name);
-      return () => this.#hung.delete(done);
+      const go = () => {
+        forget();
+        done();
+      };
+      const timer = setTimeout(go, LONGEST_HANG);
+      const forget = () => {
+        clearTimeout(timer);
+        this.#hung.delete(go);
+      };
+      this.#hung.set(go, name);
+      return forget;
     });
   }
 
