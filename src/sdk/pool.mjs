@@ -1,13 +1,15 @@
 /** Keeps processes parked, hands them out, replaces them. */
 
 import { overloaded } from './errors.mjs';
-import { ClaudeProcess } from './process.mjs';
+import { ClaudeProcess, Unsent } from './process.mjs';
 
 const BACKOFF = 200;
 const MOST_BACKOFF = 30000;
 const LOOK_AGAIN = 1000;
 /** Starts that fail in a row before requests are refused at once. */
 const MOST_FAILURES = 3;
+/** Processes that may die under one request before it is refused. */
+const MOST_TRIES = 3;
 
 /** The processes of one bridge and the requests that wait for them. */
 export class Pool {
@@ -54,14 +56,17 @@ export class Pool {
    */
   async* answer(turn, signal) {
     const { idleTimeout, burstHistory: burst } = this.#settings;
-    let process;
-    do process = await this.#take(signal);
-    while (!process.alive);
-    if (signal.aborted) {
-      this.#park(process);
-      return;
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const process = await this.#takeAlive(signal);
+      if (process === null) return;
+      try {
+        yield* process.answer(turn, { signal, idleTimeout, burst });
+        return;
+      } catch (error) {
+        if (!(error instanceof Unsent)) throw error;
+      }
     }
-    yield* process.answer(turn, { signal, idleTimeout, burst });
+    throw overloaded('one SDK process after another ended');
   }
 
   /** @returns {object} the document of `GET /health` */
@@ -172,6 +177,16 @@ export class Pool {
       this.#retry = null;
       this.fill();
     }, delay);
+  }
+
+  /** @returns {Promise<ClaudeProcess|null>} null when the client went */
+  async #takeAlive(signal) {
+    let process;
+    do process = await this.#take(signal);
+    while (!process.alive);
+    if (!signal.aborted) return process;
+    this.#park(process);
+    return null;
   }
 
   #take(signal) {

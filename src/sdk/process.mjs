@@ -21,6 +21,9 @@ const START_TIMEOUT = 30000;
 const TERM_GRACE = 500;
 const CLOSE_GRACE = 100;
 
+/** The process ended before it could ask the API: another may be asked. */
+export class Unsent extends Error {}
+
 /**
  * starting → parked → bound → answering → gone. `exit` leads to gone from
  * every state; nothing else does, and only gone removes the directory.
@@ -34,6 +37,7 @@ export class ClaudeProcess {
   #timers = new Set();
   #cause = null;
   #resume = null;
+  #isSet = false;
   #leave;
 
   state = 'starting';
@@ -89,7 +93,7 @@ export class ClaudeProcess {
    * @param {number} options.idleTimeout ms without an event
    * @param {boolean} options.burst see history.mjs
    * @yields {object} Messages events, `message_stop` last
-   * @throws {ApiError}
+   * @throws {ApiError|Unsent}
    */
   async* answer(turn, { signal, idleTimeout, burst }) {
     const reader = new EventReader();
@@ -117,8 +121,7 @@ export class ClaudeProcess {
         yield event;
       }
     } catch (error) {
-      throw this.#cause ?? (error instanceof ApiError ? error
-        : new ApiError(502, 'the SDK process ended before the answer did'));
+      throw this.#explain(error);
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#clear(idle);
@@ -175,9 +178,20 @@ export class ClaudeProcess {
     const steps = planHistory(turn.messages, burst);
     this.#query = this.#launcher.query(this.#child, turn.system,
       this.#lines(steps));
-    this.#query.applyFlagSettings(turn.flags).catch(() => {
-      this.#fail(new ApiError(502, 'the SDK refused the settings'));
-    });
+    this.#query.applyFlagSettings(turn.flags).then(
+      () => { this.#isSet = true; },
+      () => {
+        if (!this.alive) return;
+        this.#fail(new ApiError(502, 'the SDK refused the settings'));
+      });
+  }
+
+  /** The child confirms its settings before it reads the conversation. */
+  #explain(error) {
+    if (this.#cause !== null) return this.#cause;
+    if (error instanceof ApiError) return error;
+    if (!this.#isSet) return new Unsent();
+    return new ApiError(502, 'the SDK process ended before the answer did');
   }
 
   /** What the SDK writes to the child; it stays open until the end. */

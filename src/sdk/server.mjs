@@ -52,8 +52,9 @@ export function createBridge({ pool, settings, log }) {
   async function messages(req, res) {
     const call = new Call(req, res);
     try {
+      const raw = await readBody(req, settings.maxBody);
       const credential = readCredential(req.headers);
-      const turn = readRequest(await readBody(req, settings.maxBody));
+      const turn = readRequest(raw);
       Object.assign(turn.flags.env, credential);
       const events = pool.answer(turn, call.signal);
       await (turn.stream ? call.stream(events) : call.whole(events));

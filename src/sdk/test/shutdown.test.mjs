@@ -18,19 +18,17 @@ after(() => stub?.close());
 
 const HANG = '[[stub deltas=4 hang=stream after=2]]';
 
+/** An answer that has begun and hangs, and the process that gives it. */
 async function hanging() {
-  const call = bridge.send(question(HANG));
   let seen = '';
-  const done = finish(call, (soFar) => { seen = soFar; });
+  const done = finish(bridge.send(question(HANG)), (soFar) => {
+    seen = soFar;
+  });
   await until(() => seen.includes('"2 "'), 'two deltas');
-  return done;
+  const [pid] = await until(() => bridge.pids('answering').length
+    && bridge.pids('answering'));
+  return { done, pid };
 }
-
-const hangs = async () => {
-  const done = hanging();
-  await until(() => bridge.pids('answering').length, 'an answer');
-  return { done, pid: bridge.pids('answering')[0] };
-};
 
 /** @returns {boolean} whether the process has ended, reaped or not */
 function ended(pid) {
@@ -44,7 +42,7 @@ function ended(pid) {
 test('SIGTERM lets an answer end, takes no new one, leaves nothing',
   async () => {
     bridge = await Bridge.start(stub, { CLAUDE_BRIDGE_POOL: '2' });
-    const { done } = await hangs();
+    const { done } = await hanging();
     const children = bridge.children();
     bridge.child.kill('SIGTERM');
     await until(() => !existsSync(bridge.socket), 'the socket gone');
@@ -61,7 +59,7 @@ test('SIGTERM lets an answer end, takes no new one, leaves nothing',
 test('SIGTERM ends an answer that goes on after the deadline', async () => {
   bridge = await Bridge.start(stub, {
     CLAUDE_BRIDGE_SHUTDOWN_TIMEOUT: '100ms' });
-  const { done, pid } = await hangs();
+  const { done, pid } = await hanging();
   process.kill(pid, 'SIGSTOP');
   bridge.child.kill('SIGINT');
   const { text } = await done.catch(() => ({ text: '' }));
@@ -73,7 +71,8 @@ test('SIGTERM ends an answer that goes on after the deadline', async () => {
 
 test('SIGKILL takes the children along; the next start sweeps', async () => {
   bridge = await Bridge.start(stub, { CLAUDE_BRIDGE_POOL: '2' });
-  const { pid } = await hangs();
+  const { done, pid } = await hanging();
+  done.catch(() => {});
   const children = bridge.children();
   process.kill(pid, 'SIGSTOP');
   bridge.child.kill('SIGKILL');
