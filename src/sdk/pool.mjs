@@ -101,8 +101,8 @@ export class Pool {
   }
 
   /**
-   * A process that was just bound is replaced only when it answers: a start
-   * beside it would slow down its first token.
+   * A process that was just bound is replaced only when it has asked the API:
+   * a start beside it would slow that down.
    */
   #missing() {
     const { pool, starts, maxProcesses } = this.#settings;

@@ -18,6 +18,8 @@ const READY = JSON.stringify({
 });
 const MOST_GREETING = 64 * 1024;
 const START_TIMEOUT = 30000;
+/** ms in which a bound child must confirm its settings. */
+const BIND_TIMEOUT = 10000;
 const TERM_GRACE = 500;
 const CLOSE_GRACE = 100;
 
@@ -25,8 +27,9 @@ const CLOSE_GRACE = 100;
 export class Unsent extends Error {}
 
 /**
- * starting → parked → bound → answering → gone. `exit` leads to gone from
- * every state; nothing else does, and only gone removes the directory.
+ * starting → parked → bound → answering → gone. Bound: it is given the
+ * conversation. Answering: it asks the API. `exit` leads to gone from every
+ * state; nothing else does, and only gone removes the directory.
  */
 export class ClaudeProcess {
   #launcher;
@@ -110,8 +113,10 @@ export class ClaudeProcess {
         if (this.#isResumed(value)) continue;
         const event = reader.read(value);
         if (value.type === 'stream_event') idle.refresh();
+        if (this.state === 'bound' && (event !== null || isAsking(value))) {
+          this.#move('answering');
+        }
         if (event === null) continue;
-        if (this.state === 'bound') this.#move('answering');
         if (event.type === 'message_delta') {
           this.halt();
           yield event;
@@ -178,8 +183,12 @@ export class ClaudeProcess {
     const steps = planHistory(turn.messages, burst);
     this.#query = this.#launcher.query(this.#child, turn.system,
       this.#lines(steps));
+    const late = this.#after(BIND_TIMEOUT, () => this.halt());
     this.#query.applyFlagSettings(turn.flags).then(
-      () => { this.#isSet = true; },
+      () => {
+        this.#isSet = true;
+        this.#clear(late);
+      },
       () => {
         if (!this.alive) return;
         this.#fail(new ApiError(502, 'the SDK refused the settings'));
@@ -251,4 +260,9 @@ export class ClaudeProcess {
     }
     this.#leave();
   }
+}
+
+/** The CLI says that its request goes out; the first event may take long. */
+function isAsking({ type, subtype, status }) {
+  return type === 'system' && subtype === 'status' && status === 'requesting';
 }

@@ -109,11 +109,24 @@ describe('a process that is killed', () => {
     assert.ok(!bridge.pids('answering').includes(pid));
   });
 
-  test('once bound gives a 502', async () => {
+  test('once bound is replaced, for nothing was sent', async () => {
     bridge = await Bridge.start(stub);
-    const done = finish(bridge.send(question('[[stub hang=headers]]')));
+    const [pid] = bridge.pids('parked');
+    process.kill(pid, 'SIGSTOP');
+    const done = bridge.ask('[[stub text=fine]]');
+    await until(() => bridge.pids('bound').length);
+    process.kill(pid, 'SIGKILL');
+    assert.equal(textOf((await done).events), 'fine');
+    assert.equal(stub.requests().length, 1);
+  });
+
+  test('while the API is silent gives a 502', async () => {
+    bridge = await Bridge.start(stub);
+    const done = bridge.ask('[[stub hang=headers]]');
     await until(() => stub.hung().length, 'the API asked');
-    process.kill(bridge.pids('bound')[0], 'SIGKILL');
+    const [pid] = await until(() => bridge.pids('answering').length
+      && bridge.pids('answering'));
+    process.kill(pid, 'SIGKILL');
     const { status, json } = await done;
     assert.equal(status, 502);
     assert.equal(json.error.type, 'api_error');
@@ -154,6 +167,13 @@ describe('a process that is killed', () => {
     }
     await bridge.ready();
     assert.equal((await bridge.ask('[[stub text=fine]]')).status, 200);
+  });
+
+  test('or hangs while parked is replaced', async () => {
+    bridge = await Bridge.start(stub);
+    process.kill(bridge.pids('parked')[0], 'SIGSTOP');
+    const { events } = await bridge.ask('[[stub text=fine]]');
+    assert.equal(textOf(events), 'fine');
   });
 
   test('and one that hangs is ended when the client goes', async () => {
