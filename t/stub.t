@@ -7,7 +7,9 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/clients";
+use Test::More;
 
 use NodeTap;
 
-node_tap(qw(stub stub-http));
+node_tests(qw(stub stub-http));
+done_testing();

@@ -1,45 +1,43 @@
 package NodeTap;
 
-# Passes the TAP of Node's test runner on to prove. Its YAML blocks are not
-# what Perl's parser takes for YAML: those of failed tests become comments.
+# Tests of Node's own runner as tests of Test::More.
 
 use strict;
 use warnings;
 
 use Exporter qw(import);
 use FindBin;
+use Test::More;
 
-our @EXPORT = qw(node_tap);
+our @EXPORT = qw(node_tests);
 
-# node_tap(name, ...): runs t/clients/NAME.test.mjs and exits as Node does.
-# NODE names another node than the one in PATH.
+my $dir = "$FindBin::Bin/clients";
 
-sub node_tap {
-    my @files = map { "$FindBin::Bin/clients/$_.test.mjs" } @_;
-    my @command = ($ENV{NODE} // 'node', '--test', '--test-reporter=tap');
-    my $failed;
+# node_tests(name, ...): runs t/clients/NAME.test.mjs, each test in it being
+# one of ours; its environment is ours.  NODE names another node than PATH's.
 
-    -d "$FindBin::Bin/clients/node_modules"
+sub node_tests {
+    my @command = ($ENV{NODE} // 'node', '--test', '--test-reporter=tap',
+        map { "$dir/$_.test.mjs" } @_);
+    my ($count, $good) = (0, 1);
+
+    -d "$dir/node_modules"
         or die "the clients are missing: npm ci --prefix t/clients\n";
-
-    open my $tap, '-|', @command, @files or die "$command[0]: $!\n";
+    open my $tap, '-|', @command or die "$command[0]: $!\n";
 
     while (my $line = <$tap>) {
-        if ($line =~ /^(not )?ok/) {
-            $failed = defined $1;
-            $line =~ s/^((?:not )?ok) \d+/$1/;
-            print $line;
+        if ($line =~ /^(not )?ok \d+ - (.*)/) {
+            $count++;
+            $good = !$1;
+            ok($good, $2);
 
-        } elsif ($line =~ /^1\.\.\d+|^Bail out|^# (?!Subtest)/) {
-            print $line;
-
-        } elsif ($failed && $line =~ /^ /) {
-            print STDERR "#$line";
+        } elsif (!$good && $line =~ /^ /) {
+            diag($line);
         }
     }
 
     close $tap;
-    exit($? ? ($? >> 8 || 1) : 0);
+    is($?, 0, "$count tests of Node's");
 }
 
 1;
