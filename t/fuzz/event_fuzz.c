@@ -1,0 +1,129 @@
+
+/*
+ * The fast path of an event against the full one: what the fast one takes, the
+ * full one reads to the same; and what either gives can be pasted into another
+ * JSON string.  The input is read as it is, and as the text of a delta.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "claude_event.h"
+#include "claude_json_reader.h"
+
+
+static void compare(const unsigned char *data, size_t len);
+static void paste(const claude_str_t *data, const claude_str_t *slice);
+static claude_rc_t one_string(void *ctx, const claude_json_token_t *token);
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    unsigned char  *event;
+
+    static const char  head[] =
+        "{\"type\":\"content_block_delta\",\"index\":0,"
+        "\"delta\":{\"type\":\"text_delta\",\"text\":\"";
+
+    event = malloc(size + sizeof(head) + 2);
+
+    memcpy(event, data, size);
+    compare(event, size);
+
+    memcpy(event, head, sizeof(head) - 1);
+    memcpy(event + sizeof(head) - 1, data, size);
+    memcpy(event + sizeof(head) - 1 + size, "\"}}", 3);
+    compare(event, size + sizeof(head) + 2);
+
+    free(event);
+
+    return 0;
+}
+
+
+static void
+compare(const unsigned char *data, size_t len)
+{
+    claude_rc_t      rc;
+    claude_str_t     str;
+    claude_event_t   event, full;
+    claude_usage_t   usage, before;
+
+    str.data = malloc(len ? len : 1);
+    str.len = len;
+    memcpy((unsigned char *) str.data, data, len);
+
+    memset(&before, 0x11, sizeof(claude_usage_t));
+    usage = before;
+
+    rc = claude_event_read_full(&str, &full, &usage);
+
+    if (rc != CLAUDE_OK && memcmp(&usage, &before, sizeof(usage)) != 0) {
+        abort();
+    }
+
+    if (claude_event_read_fast(&str, &event) == CLAUDE_OK) {
+        if (rc != CLAUDE_OK || memcmp(&event, &full, sizeof(event)) != 0) {
+            abort();
+        }
+    }
+
+    if (rc == CLAUDE_OK) {
+        paste(&str, &full.text);
+        paste(&str, &full.id);
+        paste(&str, &full.name);
+        paste(&str, &full.model);
+        paste(&str, &full.stop_sequence);
+        paste(&str, &full.error);
+    }
+
+    free((unsigned char *) str.data);
+}
+
+
+static void
+paste(const claude_str_t *data, const claude_str_t *slice)
+{
+    unsigned              strings;
+    unsigned char        *json;
+    claude_json_error_t   error;
+
+    if (slice->len == 0) {
+        return;
+    }
+
+    if (slice->data < data->data
+        || slice->data + slice->len > data->data + data->len)
+    {
+        abort();
+    }
+
+    json = malloc(slice->len + 2);
+    json[0] = '"';
+    memcpy(json + 1, slice->data, slice->len);
+    json[slice->len + 1] = '"';
+
+    strings = 0;
+
+    if (claude_json_read(json, slice->len + 2, one_string, &strings, &error)
+        != CLAUDE_OK || strings != 1)
+    {
+        abort();
+    }
+
+    free(json);
+}
+
+
+static claude_rc_t
+one_string(void *ctx, const claude_json_token_t *token)
+{
+    unsigned  *strings = ctx;
+
+    if (token->type == CLAUDE_JSON_STRING) {
+        (*strings)++;
+    }
+
+    return CLAUDE_OK;
+}
