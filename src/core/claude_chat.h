@@ -25,6 +25,10 @@ claude_rc_t claude_chat_start(claude_reply_t *reply);
 claude_rc_t claude_chat_event(claude_reply_t *reply,
     const claude_event_t *event, claude_out_t *out);
 claude_rc_t claude_chat_document(claude_reply_t *reply, claude_out_t *out);
+/* OpenAI's finish_reason, or NULL where stop is none that an answer may have */
+
+const char *claude_chat_finish_reason(claude_stop_e stop);
+
 void claude_chat_stream_error(const claude_fault_t *fault, claude_out_t *out);
 
 

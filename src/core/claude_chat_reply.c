@@ -51,8 +51,6 @@ static claude_rc_t claude_chat_gather(claude_chat_state_t *state,
     claude_out_t *part, const claude_str_t *text);
 static claude_rc_t claude_chat_stop(claude_reply_t *reply, claude_out_t *out);
 
-static claude_rc_t claude_chat_finish(const claude_reply_t *reply,
-    claude_str_t *reason);
 static void claude_chat_usage(const claude_usage_t *usage, claude_out_t *out);
 
 
@@ -271,10 +269,12 @@ claude_chat_gather(claude_chat_state_t *state, claude_out_t *part,
 static claude_rc_t
 claude_chat_stop(claude_reply_t *reply, claude_out_t *out)
 {
-    claude_str_t          reason;
+    const char           *reason;
     claude_chat_state_t  *state = reply->state;
 
-    if (claude_chat_finish(reply, &reason) != CLAUDE_OK) {
+    reason = claude_chat_finish_reason(reply->stop);
+
+    if (reason == NULL) {
         return CLAUDE_INVALID;
     }
 
@@ -284,7 +284,7 @@ claude_chat_stop(claude_reply_t *reply, claude_out_t *out)
 
     claude_out_put(out, state->head, state->delta);
     claude_out_literal(out, "},\"logprobs\":null,\"finish_reason\":\"");
-    claude_out_put(out, reason.data, reason.len);
+    claude_out_put(out, reason, strlen(reason));
 
     if (!reply->request->include_usage) {
         claude_out_literal(out, "\"}]}\n\ndata: [DONE]\n\n");
@@ -305,12 +305,12 @@ claude_chat_stop(claude_reply_t *reply, claude_out_t *out)
 claude_rc_t
 claude_chat_document(claude_reply_t *reply, claude_out_t *out)
 {
-    claude_str_t          reason;
+    const char           *reason;
     claude_chat_state_t  *state = reply->state;
 
-    if (!reply->complete
-        || claude_chat_finish(reply, &reason) != CLAUDE_OK)
-    {
+    reason = claude_chat_finish_reason(reply->stop);
+
+    if (!reply->complete || reason == NULL) {
         return CLAUDE_INVALID;
     }
 
@@ -328,7 +328,7 @@ claude_chat_document(claude_reply_t *reply, claude_out_t *out)
     }
 
     claude_out_literal(out, "},\"logprobs\":null,\"finish_reason\":\"");
-    claude_out_put(out, reason.data, reason.len);
+    claude_out_put(out, reason, strlen(reason));
     claude_out_literal(out, "\"}],");
     claude_chat_usage(&reply->usage, out);
     claude_out_literal(out, "}");
@@ -342,32 +342,25 @@ claude_chat_document(claude_reply_t *reply, claude_out_t *out)
  * more to come counts as cut.  A call without its tool is no answer at all.
  */
 
-static claude_rc_t
-claude_chat_finish(const claude_reply_t *reply, claude_str_t *reason)
+const char *
+claude_chat_finish_reason(claude_stop_e stop)
 {
-    static const claude_str_t  stop = claude_string("stop");
-    static const claude_str_t  length = claude_string("length");
-    static const claude_str_t  filter = claude_string("content_filter");
-
-    switch (reply->stop) {
+    switch (stop) {
 
     case CLAUDE_STOP_MAX_TOKENS:
     case CLAUDE_STOP_CONTEXT:
     case CLAUDE_STOP_PAUSE_TURN:
-        *reason = length;
-        return CLAUDE_OK;
+        return "length";
 
     case CLAUDE_STOP_REFUSAL:
-        *reason = filter;
-        return CLAUDE_OK;
+        return "content_filter";
 
     case CLAUDE_STOP_NONE:
     case CLAUDE_STOP_TOOL_USE:
-        return CLAUDE_INVALID;
+        return NULL;
 
     default:
-        *reason = stop;
-        return CLAUDE_OK;
+        return "stop";
     }
 }
 

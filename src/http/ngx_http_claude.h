@@ -22,6 +22,8 @@
 
 #include "ngx_http_claude_compat.h"
 
+#include <sodium.h>
+
 #include "../state/ngx_claude_store.h"
 #include "../state/ngx_claude_limit.h"
 #include "../core/claude_addr.h"
@@ -38,6 +40,14 @@
 
 #define NGX_HTTP_CLAUDE_BODY_MAX    (64 * 1024 * 1024)
 
+/* ms that a bridge has to say how it is */
+
+#define NGX_HTTP_CLAUDE_HEALTH_TIMEOUT  2000
+
+/* bytes of an error's body */
+
+#define NGX_HTTP_CLAUDE_ERROR_MAX   4096
+
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
 
@@ -47,30 +57,36 @@ typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
 typedef struct {
     ngx_claude_limit_t         limit;
     ngx_http_complex_value_t   key;
+    ngx_uint_t                 address;     /* key is $binary_remote_addr */
     ngx_uint_t                 prefix;      /* of IPv6 addresses, bits */
 } ngx_http_claude_limit_zone_t;
 
 
+/*
+ * A directive that can only be checked once the whole configuration is known,
+ * with the place where it stands.
+ */
+
 typedef struct {
-    ngx_str_t                  master_key;  /* terminated; len 0: unset */
+    const char                *name;        /* of the directive */
+    ngx_conf_file_t            at;
+    ngx_http_upstream_srv_conf_t  *upstream;  /* claude_pass, or NULL */
+    ngx_shm_zone_t            *zone;        /* claude_limit, or NULL */
+} ngx_http_claude_use_t;
+
+
+typedef struct {
+    claude_master_t           *master;      /* NULL: no claude_master_key */
     ngx_claude_store_t        *store;       /* NULL: no claude_keystore */
-    ngx_str_t                  thread_pool;
+    ngx_conf_file_t            store_at;
+    ngx_thread_pool_t         *threads;
     ngx_shm_zone_t            *default_limit;
     ngx_int_t                  request_id;  /* indices of variables */
     ngx_int_t                  authorization;
     ngx_int_t                  api_key;
-    ngx_array_t                passes;      /* of ngx_http_claude_pass_t */
-    ngx_uint_t                 protects;    /* some location checks keys */
+    ngx_array_t                uses;        /* of ngx_http_claude_use_t * */
+    ngx_uint_t                 warned;      /* of a log that shows headers */
 } ngx_http_claude_main_conf_t;
-
-
-/* a claude_pass, for the checks that need the whole configuration */
-
-typedef struct {
-    ngx_http_upstream_srv_conf_t  *upstream;
-    u_char                    *file;
-    ngx_uint_t                 line;
-} ngx_http_claude_pass_t;
 
 
 typedef struct {
@@ -79,10 +95,11 @@ typedef struct {
 
 
 typedef struct {
-    ngx_flag_t                 auth;
+    ngx_flag_t                 auth;        /* unset: off */
     ngx_shm_zone_t            *limit;       /* NULL: off */
     ngx_uint_t                 limit_burst; /* 0: the rate's count */
-    ngx_uint_t                 pass;
+    ngx_uint_t                 limit_set;
+    ngx_http_claude_use_t     *pass;        /* NULL: no claude_pass */
 
     ngx_array_t               *model_elts;  /* of claude_model_t */
     ngx_uint_t                 builtin;
@@ -93,6 +110,7 @@ typedef struct {
     ngx_array_t               *cors;        /* of ngx_str_t; NULL: off */
 
     ngx_http_upstream_conf_t   upstream;
+    ngx_http_upstream_conf_t   health;      /* the same, in less time */
 } ngx_http_claude_loc_conf_t;
 
 
@@ -119,7 +137,7 @@ struct ngx_http_claude_ctx_s {
     ngx_claude_key_t          *key;         /* NULL: not looked up, or bad */
     claude_err_e               key_error;   /* of the look-up */
     claude_gcra_t              limit;
-    claude_err_e               error;       /* that was answered */
+    claude_err_e               error;       /* that was, or will be, said */
 
     /* body and translation */
     u_char                    *body;        /* ngx_alloc()ed */
@@ -133,6 +151,7 @@ struct ngx_http_claude_ctx_s {
     claude_rc_t                rc;          /* of the translation */
 
     /* upstream */
+    ngx_int_t                (*process)(ngx_http_request_t *r);
     ngx_buf_t                 *secret;      /* holds the credential */
     ngx_http_status_t          status;
     ngx_http_chunked_t         chunked;
@@ -140,13 +159,16 @@ struct ngx_http_claude_ctx_s {
     ngx_uint_t                 retry_after; /* seconds, from upstream */
     claude_sse_t               sse;
     claude_reply_t             reply;
-    claude_out_t               document;    /* of a refusal: its body */
     ngx_str_t                  reply_id;
-    ngx_msec_t                 first;       /* when the first content came */
+    claude_out_t               refusal;     /* the body of one */
+    ngx_chain_t               *delivered;   /* a whole answer */
+    ngx_chain_t               *page;        /* instead of nginx's own */
+    ngx_msec_t                 ttft;        /* to the first content */
+    ngx_msec_t                 sent;        /* when something last was */
 
-    /* open streams of this worker; the ping */
+    /* open calls of this worker; the ping */
     ngx_queue_t                queue;
-    ngx_atomic_uint_t          generation;
+    ngx_atomic_uint_t          generation;  /* of the zone, at look-up */
     ngx_event_t                ping;
 
     unsigned                   limited:1;   /* limit is filled */
@@ -155,14 +177,15 @@ struct ngx_http_claude_ctx_s {
     unsigned                   allowed:1;   /* a checked key: may pass */
     unsigned                   answered:1;  /* the answer is the module's */
     unsigned                   translated:1;
+    unsigned                   status_read:1;
     unsigned                   is_chunked:1;
     unsigned                   is_sse:1;
-    unsigned                   closing:1;   /* upstream said so */
+    unsigned                   closing:1;   /* no keepalive to upstream */
     unsigned                   eof:1;       /* upstream's body is whole */
-    unsigned                   revoked:1;
+    unsigned                   whole:1;     /* the answer is one document */
     unsigned                   failed:1;    /* in-band error is written */
     unsigned                   queued:1;
-    unsigned                   replace:1;   /* nginx's error page */
+    unsigned                   timed:1;     /* ttft is filled */
 };
 
 
@@ -182,6 +205,11 @@ char *ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent,
 
 ngx_int_t ngx_http_claude_check_conf(ngx_conf_t *cf);
 
+/* as ngx_conf_log_error(), of a directive that stands elsewhere */
+
+void ngx_http_claude_log_at(ngx_conf_t *cf, ngx_conf_file_t *at,
+    const char *text, const char *name);
+
 /* ngx_http_claude_directives.c */
 
 char *ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -194,6 +222,14 @@ char *ngx_http_claude_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_claude_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_claude_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_claude_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_check_msec(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_claude_check_buffer(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_claude_auth_at(ngx_conf_t *cf, void *post, void *data);
+
+/* the zone of claude_pass where no claude_limit is set: 100r/m an address */
+
 ngx_shm_zone_t *ngx_http_claude_default_limit(ngx_conf_t *cf);
 
 /* ngx_http_claude_access.c */
@@ -240,10 +276,6 @@ ngx_int_t ngx_http_claude_read_body(ngx_http_request_t *r,
 void ngx_http_claude_translate(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 
-/* claude_mem_t over an ngx_pool_t */
-
-void *ngx_http_claude_alloc(void *pool, size_t size);
-
 /* ngx_http_claude_upstream.c */
 
 /* sends the call to the bridge; as ngx_http_upstream_init(), it owns a
@@ -255,7 +287,8 @@ void ngx_http_claude_upstream_start(ngx_http_request_t *r,
 /* headers and upstream of any call: the parts that differ are given */
 
 ngx_int_t ngx_http_claude_upstream_create(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx, ngx_int_t (*create)(ngx_http_request_t *r),
+    ngx_http_claude_ctx_t *ctx, ngx_http_upstream_conf_t *conf,
+    ngx_int_t (*create)(ngx_http_request_t *r),
     ngx_int_t (*process)(ngx_http_request_t *r));
 
 /* reads status line and headers; NGX_OK when they are whole */
@@ -280,26 +313,35 @@ void ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx);
 
 /* process_header, from the end of the headers on, for a whole answer */
 
-ngx_int_t ngx_http_claude_gather(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
+ngx_int_t ngx_http_claude_gather(ngx_http_request_t *r);
 
 /* makes doc, with status, the upstream's answer: process_header's end */
 
 ngx_int_t ngx_http_claude_deliver(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx, ngx_uint_t status);
+    ngx_http_claude_ctx_t *ctx, const claude_out_t *doc, ngx_uint_t status);
 
 /* ngx_http_claude_stream.c */
 
 ngx_int_t ngx_http_claude_stream_start(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+
+/* the upstream's input filter, of streams and of documents */
+
+ngx_int_t ngx_http_claude_filter_start(void *data);
 ngx_int_t ngx_http_claude_stream_filter(void *data, ssize_t bytes);
 
-/* writes fault as the stream's last words, once */
+/* from outside the upstream's own events: ends a stream with fault */
 
 void ngx_http_claude_stream_fail(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault);
 
-/* an event of the upstream, in either kind of answer */
+/* from the upstream's end, when nginx is about to close the connection */
+
+void ngx_http_claude_stream_last_words(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault);
+
+/* bytes of the upstream's stream, in either kind of answer: out is NULL where
+ * it is gathered.  ctx->fault says what is wrong. */
 
 claude_rc_t ngx_http_claude_feed(ngx_http_claude_ctx_t *ctx,
     const ngx_str_t *bytes, claude_out_t *out);
@@ -326,19 +368,41 @@ ngx_int_t ngx_http_claude_send_fault(ngx_http_request_t *r,
 ngx_int_t ngx_http_claude_send_error(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, claude_err_e err);
 
-/* a chain of one buffer a piece; NULL: no memory, or empty */
+/* a chain of one buffer a piece, the last one marked; NULL: no memory, or
+ * empty */
 
 ngx_chain_t *ngx_http_claude_chain(ngx_pool_t *pool, const claude_out_t *out);
 
+ngx_chain_t *ngx_http_claude_link(ngx_pool_t *pool, ngx_buf_t *b,
+    ngx_chain_t *next);
+
+/* type is a literal */
+
+void ngx_http_claude_content_type(ngx_http_request_t *r, const char *type);
+
+/* whose words an error is said in */
+
+const claude_dialect_t *ngx_http_claude_dialect(ngx_http_claude_ctx_t *ctx);
+
+/* claude_mem_t over an ngx_pool_t */
+
+void *ngx_http_claude_alloc(void *pool, size_t size);
+
 /* ngx_http_claude_headers.c */
+
+/* name is a literal, value stays as it is until the end of the request */
 
 ngx_int_t ngx_http_claude_add_header(ngx_http_request_t *r, const char *name,
     const ngx_str_t *value);
 
+/* ms since the request's start */
+
+ngx_msec_t ngx_http_claude_elapsed(ngx_http_request_t *r);
+
 /* what the error adds: Retry-After, x-should-retry, WWW-Authenticate */
 
 ngx_int_t ngx_http_claude_error_headers(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx, claude_err_e err);
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault);
 
 /* what every answer of the module's carries */
 

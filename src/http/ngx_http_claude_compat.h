@@ -14,6 +14,11 @@
 #include <ngx_http.h>
 
 
+#if !(NGX_THREADS)
+#error ngx_http_claude_module needs an nginx built --with-threads
+#endif
+
+
 /* 1.23.0 chains header entries of one name */
 
 #if (nginx_version >= 1023000)

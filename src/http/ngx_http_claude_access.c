@@ -1,0 +1,173 @@
+
+/*
+ * The access phase: the limit of the client's address, then its key.  What is
+ * refused is answered here; what may pass is marked in the context, and the
+ * content handler does nothing without that mark.
+ */
+
+
+#include "ngx_http_claude.h"
+
+
+static ngx_int_t ngx_http_claude_check_limit(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
+static ngx_int_t ngx_http_claude_refuse(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e err);
+static ngx_int_t ngx_http_claude_answer(ngx_http_request_t *r, ngx_int_t rc);
+
+
+ngx_int_t
+ngx_http_claude_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                    rc;
+    ngx_http_claude_ctx_t       *ctx;
+    ngx_http_claude_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
+
+    if (lcf->auth != 1 && lcf->limit == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_claude_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_claude_preflight(r, ctx, lcf);
+
+    if (rc != NGX_DECLINED) {
+        return ngx_http_claude_answer(r, rc);
+    }
+
+    rc = ngx_http_claude_check_limit(r, ctx, lcf);
+
+    if (rc == NGX_BUSY) {
+        return ngx_http_claude_refuse(r, ctx, CLAUDE_ERR_RATE_LIMIT);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (lcf->auth != 1) {
+        return NGX_DECLINED;
+    }
+
+    if (lcf->pass != NULL) {
+        ctx->route = ngx_http_claude_find_route(r);
+
+        if (ctx->route != NULL && ctx->route->open) {
+            return NGX_DECLINED;
+        }
+    }
+
+    ngx_http_claude_lookup(r, ctx);
+
+    if (ctx->key == NULL) {
+        return ngx_http_claude_refuse(r, ctx, ctx->key_error);
+    }
+
+    ctx->allowed = 1;
+
+    if (lcf->pass == NULL) {
+        ngx_http_claude_hide_key(r);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_http_claude_ctx_t *
+ngx_http_claude_get_ctx(ngx_http_request_t *r)
+{
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_claude_ctx_t));
+        if (ctx == NULL) {
+            return NULL;
+        }
+
+        ctx->request = r;
+
+        ngx_http_set_ctx(r, ctx, ngx_http_claude_module);
+    }
+
+    return ctx;
+}
+
+
+static ngx_int_t
+ngx_http_claude_check_limit(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf)
+{
+    u_char                         buf[16];
+    ngx_int_t                      rc;
+    ngx_str_t                      key;
+    ngx_uint_t                     burst;
+    ngx_http_claude_limit_zone_t  *lz;
+
+    if (lcf->limit == NULL) {
+        return NGX_OK;
+    }
+
+    lz = lcf->limit->data;
+
+    if (ngx_http_complex_value(r, &lz->key, &key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (key.len == 0) {
+        return NGX_OK;
+    }
+
+    if (lz->address) {
+        key.len = claude_addr_client(key.data, key.len, lz->prefix, buf);
+        key.data = buf;
+    }
+
+    burst = lcf->limit_burst ? lcf->limit_burst : lz->limit.rate.count;
+
+    rc = ngx_claude_limit_request(&lz->limit, &key, burst, &ctx->limit);
+
+    ctx->limited = 1;
+    ctx->rejected = (rc == NGX_BUSY);
+
+    return rc;
+}
+
+
+/*
+ * Under "satisfy any" others may still allow the request, so only the status
+ * is returned; the filter makes the page that nginx sends for it ours.
+ * ngx_http_send_header() and the like may return NGX_OK, which the access
+ * phase would take as allowed, hence NGX_DONE.
+ */
+
+static ngx_int_t
+ngx_http_claude_refuse(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    claude_err_e err)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+        ctx->error = err;
+        return claude_error_status(err);
+    }
+
+    return ngx_http_claude_answer(r, ngx_http_claude_send_error(r, ctx, err));
+}
+
+
+static ngx_int_t
+ngx_http_claude_answer(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_http_finalize_request(r, rc);
+
+    return NGX_DONE;
+}

@@ -1,0 +1,230 @@
+
+/*
+ * The request body: read as it comes, into memory that grows geometrically,
+ * never to disk.
+ *
+ * A request holds at most twice its body here, bounded by
+ * client_max_body_size, or by NGX_HTTP_CLAUDE_BODY_MAX where that is 0.
+ */
+
+
+#include "ngx_http_claude.h"
+
+
+static ngx_uint_t ngx_http_claude_is_json(ngx_http_request_t *r);
+static void ngx_http_claude_body_handler(ngx_http_request_t *r);
+static void ngx_http_claude_body_read(ngx_http_request_t *r);
+static ngx_int_t ngx_http_claude_body_append(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_body_grow(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, size_t need);
+static void ngx_http_claude_body_free(void *data);
+
+
+ngx_int_t
+ngx_http_claude_read_body(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_pool_cleanup_t  *cln;
+
+    if (!ngx_http_claude_is_json(r)) {
+        return ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_MEDIA_TYPE);
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_claude_body_free;
+    cln->data = ctx;
+
+    r->request_body_no_buffering = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_claude_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* application/json, whatever its parameters; a missing type is taken too */
+
+static ngx_uint_t
+ngx_http_claude_is_json(ngx_http_request_t *r)
+{
+    size_t      len;
+    ngx_str_t  *type;
+
+    if (r->headers_in.content_type == NULL) {
+        return 1;
+    }
+
+    type = &r->headers_in.content_type->value;
+    len = sizeof("application/json") - 1;
+
+    if (type->len < len
+        || ngx_strncasecmp(type->data, (u_char *) "application/json", len)
+           != 0)
+    {
+        return 0;
+    }
+
+    return type->len == len || type->data[len] == ';'
+           || type->data[len] == ' ';
+}
+
+
+static void
+ngx_http_claude_body_handler(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_claude_body_read;
+
+    ngx_http_claude_body_read(r);
+}
+
+
+static void
+ngx_http_claude_body_read(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    for ( ;; ) {
+
+        rc = ngx_http_claude_body_append(r, ctx);
+
+        if (rc != NGX_OK) {
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        if (!r->reading_body) {
+            break;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            return;
+        }
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+
+    /* or the upstream would append the client's own body to ours */
+
+    r->request_body_no_buffering = 0;
+    r->request_body->bufs = NULL;
+
+    ngx_http_claude_translate(r, ctx);
+}
+
+
+/* moves what has been read into ctx->body */
+
+static ngx_int_t
+ngx_http_claude_body_append(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    size_t        n;
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
+        b = cl->buf;
+        n = b->last - b->pos;
+
+        if (n > ctx->body_size - ctx->body_len) {
+            rc = ngx_http_claude_body_grow(r, ctx, ctx->body_len + n);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+        }
+
+        if (n) {
+            ngx_memcpy(ctx->body + ctx->body_len, b->pos, n);
+            ctx->body_len += n;
+            b->pos = b->last;
+        }
+    }
+
+    r->request_body->bufs = NULL;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    size_t need)
+{
+    off_t                      max;
+    size_t                     size;
+    u_char                    *p;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    max = clcf->client_max_body_size;
+
+    if (max == 0) {
+        max = NGX_HTTP_CLAUDE_BODY_MAX;
+    }
+
+    if ((off_t) need > max) {
+        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+    }
+
+    size = ngx_max(2 * ctx->body_size, 4096);
+    size = ngx_max(size, need);
+
+    if (r->headers_in.content_length_n >= (off_t) need) {
+        size = ngx_min((off_t) size, r->headers_in.content_length_n);
+    }
+
+    p = ngx_alloc(size, r->connection->log);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->body != NULL) {
+        ngx_memcpy(p, ctx->body, ctx->body_len);
+        ngx_free(ctx->body);
+    }
+
+    ctx->body = p;
+    ctx->body_size = size;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_claude_body_free(void *data)
+{
+    ngx_http_claude_ctx_t *ctx = data;
+
+    if (ctx->pool != NULL) {
+        ngx_destroy_pool(ctx->pool);
+    }
+
+    if (ctx->body != NULL) {
+        ngx_free(ctx->body);
+    }
+}

@@ -1,0 +1,173 @@
+
+/*
+ * Answers that the module makes itself: JSON documents and errors.
+ */
+
+
+#include "ngx_http_claude.h"
+
+
+ngx_int_t
+ngx_http_claude_send_error(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    claude_err_e err)
+{
+    claude_fault_t  fault;
+
+    ngx_memzero(&fault, sizeof(claude_fault_t));
+    fault.err = err;
+
+    return ngx_http_claude_send_fault(r, ctx, &fault);
+}
+
+
+ngx_int_t
+ngx_http_claude_send_fault(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    const claude_fault_t *fault)
+{
+    claude_mem_t  mem;
+    claude_out_t  out;
+
+    mem.alloc = ngx_http_claude_alloc;
+    mem.ctx = r->pool;
+
+    claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
+
+    ngx_http_claude_dialect(ctx)->error(fault, &out);
+
+    ctx->error = fault->err;
+
+    if (ngx_http_claude_error_headers(r, ctx, fault) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_claude_send_json(r, ctx, claude_error_status(fault->err),
+                                     &out);
+}
+
+
+ngx_int_t
+ngx_http_claude_send_json(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    ngx_uint_t status, const claude_out_t *doc)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl;
+
+    if (doc->rc != CLAUDE_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* does nothing where the body was read */
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    cl = ngx_http_claude_chain(r->pool, doc);
+    if (cl == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->answered = 1;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = doc->size;
+    ngx_http_claude_content_type(r, "application/json");
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    return ngx_http_output_filter(r, cl);
+}
+
+
+ngx_chain_t *
+ngx_http_claude_chain(ngx_pool_t *pool, const claude_out_t *out)
+{
+    ngx_buf_t             *b;
+    ngx_chain_t           *first, **last;
+    const claude_piece_t  *piece;
+
+    first = NULL;
+    last = &first;
+    b = NULL;
+
+    for (piece = out->first; piece != NULL; piece = piece->next) {
+
+        if (piece->str.len == 0) {
+            continue;
+        }
+
+        *last = ngx_alloc_chain_link(pool);
+        b = ngx_calloc_buf(pool);
+
+        if (*last == NULL || b == NULL) {
+            return NULL;
+        }
+
+        b->start = (u_char *) piece->str.data;
+        b->pos = b->start;
+        b->last = b->pos + piece->str.len;
+        b->end = b->last;
+        b->memory = 1;
+
+        (*last)->buf = b;
+        (*last)->next = NULL;
+        last = &(*last)->next;
+    }
+
+    if (b != NULL) {
+        b->last_buf = 1;
+        b->last_in_chain = 1;
+    }
+
+    return first;
+}
+
+
+ngx_chain_t *
+ngx_http_claude_link(ngx_pool_t *pool, ngx_buf_t *b, ngx_chain_t *next)
+{
+    ngx_chain_t  *cl;
+
+    cl = ngx_alloc_chain_link(pool);
+
+    if (cl != NULL) {
+        cl->buf = b;
+        cl->next = next;
+    }
+
+    return cl;
+}
+
+
+void
+ngx_http_claude_content_type(ngx_http_request_t *r, const char *type)
+{
+    r->headers_out.content_type.len = ngx_strlen(type);
+    r->headers_out.content_type.data = (u_char *) type;
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+    r->headers_out.charset.len = 0;
+}
+
+
+/* what speaks to the client before its request is known: chat's errors are
+ * OpenAI's */
+
+const claude_dialect_t *
+ngx_http_claude_dialect(ngx_http_claude_ctx_t *ctx)
+{
+    return ctx->dialect ? ctx->dialect : &claude_chat;
+}
+
+
+void *
+ngx_http_claude_alloc(void *pool, size_t size)
+{
+    return ngx_palloc(pool, size);
+}

@@ -1,0 +1,168 @@
+
+/*
+ * The content handler: which call of the public API a request is.
+ */
+
+
+#include "ngx_http_claude.h"
+
+
+static ngx_uint_t ngx_http_claude_matches(const ngx_http_claude_route_t *route,
+    const ngx_str_t *path);
+
+
+static const ngx_http_claude_route_t  ngx_http_claude_routes[] = {
+
+    { ngx_string("chat/completions"), 0,
+      NGX_HTTP_POST, ngx_string("POST"), 0,
+      &claude_chat, ngx_http_claude_read_body },
+
+    { ngx_string("models"), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"), 0,
+      NULL, ngx_http_claude_models },
+
+    { ngx_string("models/"), 1,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"), 0,
+      NULL, ngx_http_claude_one_model },
+
+    { ngx_string("health"), 0,
+      NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"), 1,
+      NULL, ngx_http_claude_health },
+
+    { ngx_null_string, 0, 0, ngx_null_string, 0, NULL, NULL }
+};
+
+
+ngx_int_t
+ngx_http_claude_content_handler(ngx_http_request_t *r)
+{
+    ngx_http_claude_ctx_t          *ctx;
+    const ngx_http_claude_route_t  *route;
+
+    /* no subrequest has been through the access phase */
+
+    if (r != r->main) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    ctx = ngx_http_claude_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    route = ngx_http_claude_find_route(r);
+    ctx->route = route;
+
+    /* another check may have let it in, as "satisfy any" does */
+
+    if (!ctx->allowed && (route == NULL || !route->open)) {
+        ngx_http_claude_lookup(r, ctx);
+
+        return ngx_http_claude_send_error(r, ctx, ctx->key == NULL
+                                          ? ctx->key_error
+                                          : CLAUDE_ERR_FORBIDDEN);
+    }
+
+    if (route == NULL) {
+        return ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_ENDPOINT);
+    }
+
+    if (!(r->method & route->methods)) {
+
+        if (ngx_http_claude_add_header(r, "Allow", &route->allow) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_METHOD);
+    }
+
+    ctx->dialect = route->dialect;
+
+    return route->handler(r, ctx);
+}
+
+
+const ngx_http_claude_route_t *
+ngx_http_claude_find_route(ngx_http_request_t *r)
+{
+    ngx_str_t                       path;
+    const ngx_http_claude_route_t  *route;
+
+    path = ngx_http_claude_path(r);
+
+    for (route = ngx_http_claude_routes; route->path.len; route++) {
+        if (ngx_http_claude_matches(route, &path)) {
+            return route;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_claude_matches(const ngx_http_claude_route_t *route,
+    const ngx_str_t *path)
+{
+    if (path->len < route->path.len
+        || ngx_memcmp(path->data, route->path.data, route->path.len) != 0)
+    {
+        return 0;
+    }
+
+    return route->prefix ? path->len > route->path.len
+                         : path->len == route->path.len;
+}
+
+
+/*
+ * Below "location /v1/" it is what follows; an exact location stands for one
+ * call, which is found at the end of its own name.
+ */
+
+ngx_str_t
+ngx_http_claude_path(ngx_http_request_t *r)
+{
+    u_char                         *p;
+    ngx_str_t                       path;
+    ngx_http_core_loc_conf_t       *clcf;
+    const ngx_http_claude_route_t  *route;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    path = r->uri;
+
+    if (!clcf->exact_match) {
+
+        if (path.len >= clcf->name.len) {
+            path.data += clcf->name.len;
+            path.len -= clcf->name.len;
+        }
+
+        if (path.len && path.data[0] == '/') {
+            path.data++;
+            path.len--;
+        }
+
+        return path;
+    }
+
+    for (route = ngx_http_claude_routes; route->path.len; route++) {
+
+        if (route->prefix || path.len <= route->path.len) {
+            continue;
+        }
+
+        p = path.data + path.len - route->path.len;
+
+        if (p[-1] == '/'
+            && ngx_memcmp(p, route->path.data, route->path.len) == 0)
+        {
+            path.len = route->path.len;
+            path.data = p;
+            break;
+        }
+    }
+
+    return path;
+}

@@ -1,0 +1,563 @@
+
+/*
+ * The call to the bridge: HTTP/1.1 over nginx's upstream.  Nothing of the
+ * client's headers goes out, and none of the bridge's comes back.
+ */
+
+
+#include "ngx_http_claude.h"
+
+
+#define NGX_HTTP_CLAUDE_OAUTH    "Authorization: Bearer "
+#define NGX_HTTP_CLAUDE_API_KEY  "X-Api-Key: "
+
+/* bytes kept of the body of the bridge's refusal */
+
+#define NGX_HTTP_CLAUDE_REFUSAL_MAX  16384
+
+
+static ngx_int_t ngx_http_claude_create_messages(ngx_http_request_t *r);
+static ngx_buf_t *ngx_http_claude_request_head(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_open_secret(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_process_messages(ngx_http_request_t *r);
+static ngx_int_t ngx_http_claude_reinit_request(ngx_http_request_t *r);
+static void ngx_http_claude_abort_request(ngx_http_request_t *r);
+static void ngx_http_claude_finalize_request(ngx_http_request_t *r,
+    ngx_int_t rc);
+static ngx_int_t ngx_http_claude_start_reply(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_header_line(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+
+void
+ngx_http_claude_upstream_start(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
+{
+    ngx_claude_store_t           *store;
+    ngx_http_claude_main_conf_t  *mcf;
+    ngx_http_claude_loc_conf_t   *lcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
+    store = mcf->store;
+
+    /* the key may have gone while the body came */
+
+    if (ctx->generation != ngx_claude_keystore_generation(&store->keystore)
+        && !ngx_claude_keystore_alive(&store->keystore, &ctx->key->ref,
+                                      ngx_time()))
+    {
+        ngx_http_finalize_request(r,
+                ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_KEY_REVOKED));
+        return;
+    }
+
+    if (ngx_http_claude_start_reply(r, ctx) != NGX_OK
+        || ngx_http_claude_upstream_create(r, ctx, &lcf->upstream,
+                                           ngx_http_claude_create_messages,
+                                           ngx_http_claude_process_messages)
+           != NGX_OK)
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_http_claude_watch_add(r, ctx);
+
+    ngx_http_upstream_init(r);
+}
+
+
+ngx_int_t
+ngx_http_claude_upstream_create(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_http_upstream_conf_t *conf,
+    ngx_int_t (*create)(ngx_http_request_t *r),
+    ngx_int_t (*process)(ngx_http_request_t *r))
+{
+    ngx_http_upstream_t  *u;
+
+    if (ngx_http_upstream_create(r) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u = r->upstream;
+
+    ngx_str_set(&u->schema, "claude://");
+    u->output.tag = (ngx_buf_tag_t) &ngx_http_claude_module;
+
+    u->conf = conf;
+
+    u->create_request = create;
+    u->reinit_request = ngx_http_claude_reinit_request;
+    u->process_header = process;
+    u->abort_request = ngx_http_claude_abort_request;
+    u->finalize_request = ngx_http_claude_finalize_request;
+
+    u->input_filter_init = ngx_http_claude_filter_start;
+    u->input_filter = ngx_http_claude_stream_filter;
+    u->input_filter_ctx = r;
+
+    ctx->process = process;
+
+    return ngx_http_claude_reinit_request(r);
+}
+
+
+/* the answer's own identity, which the client will see */
+
+static ngx_int_t
+ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    u_char        random[16];
+    claude_str_t  id;
+
+    ctx->reply_id.len = 2 * sizeof(random);
+    ctx->reply_id.data = ngx_pnalloc(r->pool, ctx->reply_id.len);
+
+    if (ctx->reply_id.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    randombytes_buf(random, sizeof(random));
+    ngx_hex_dump(ctx->reply_id.data, random, sizeof(random));
+
+    id.len = ctx->reply_id.len;
+    id.data = ctx->reply_id.data;
+
+    /* from here on all memory is the event loop's */
+
+    ctx->mem.ctx = r->pool;
+
+    if (claude_reply_init(&ctx->reply, &ctx->mem, ctx->dialect, &ctx->facts,
+                          &id, ngx_time())
+        != CLAUDE_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_claude_create_messages(ngx_http_request_t *r)
+{
+    ngx_buf_t              *head, *tail;
+    ngx_chain_t            *cl, *body;
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    head = ngx_http_claude_request_head(r, ctx);
+    tail = ngx_create_temp_buf(r->pool, 2 * sizeof(CRLF));
+    body = ngx_http_claude_chain(r->pool, &ctx->messages);
+
+    if (head == NULL || tail == NULL || body == NULL
+        || ngx_http_claude_open_secret(r, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    tail->last = ngx_cpymem(tail->last, CRLF CRLF, 2 * (sizeof(CRLF) - 1));
+
+    cl = ngx_http_claude_link(r->pool, tail, body);
+    cl = cl ? ngx_http_claude_link(r->pool, ctx->secret, cl) : NULL;
+    cl = cl ? ngx_http_claude_link(r->pool, head, cl) : NULL;
+
+    if (cl == NULL) {
+        return NGX_ERROR;
+    }
+
+    r->upstream->request_bufs = cl;
+
+    return NGX_OK;
+}
+
+
+/* up to where the credential follows */
+
+static ngx_buf_t *
+ngx_http_claude_request_head(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
+{
+    size_t                        len;
+    ngx_buf_t                    *b;
+    ngx_http_variable_value_t    *id;
+    ngx_http_claude_main_conf_t  *mcf;
+
+    static const char  format[] =
+        "POST /v1/messages HTTP/1.1" CRLF
+        "Host: localhost" CRLF
+        "Content-Type: application/json" CRLF
+        "Accept: text/event-stream" CRLF
+        "Anthropic-Version: 2023-06-01" CRLF
+        "X-Request-Id: %v" CRLF
+        "X-Claude-Key-Id: %*s" CRLF
+        "Content-Length: %uz" CRLF
+        "%s";
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+
+    id = ngx_http_get_indexed_variable(r, mcf->request_id);
+    if (id == NULL || id->not_found) {
+        return NULL;
+    }
+
+    len = sizeof(format) + id->len + CLAUDE_KEY_ID_LEN + NGX_SIZE_T_LEN
+          + sizeof(NGX_HTTP_CLAUDE_OAUTH);
+
+    b = ngx_create_temp_buf(r->pool, len);
+    if (b == NULL) {
+        return NULL;
+    }
+
+    b->last = ngx_slprintf(b->last, b->end, format, id,
+                           (size_t) CLAUDE_KEY_ID_LEN, ctx->key->id,
+                           ctx->messages.size,
+                           ctx->key->token_form == CLAUDE_TOKEN_API_KEY
+                           ? NGX_HTTP_CLAUDE_API_KEY : NGX_HTTP_CLAUDE_OAUTH);
+
+    return b;
+}
+
+
+/* the credential lies in a buffer of its own for as long as it must be sent */
+
+static ngx_int_t
+ngx_http_claude_open_secret(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    size_t                        len;
+    ngx_claude_key_t             *key;
+    ngx_http_claude_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+    key = ctx->key;
+
+    ctx->secret = ngx_create_temp_buf(r->pool, CLAUDE_TOKEN_MAX);
+    if (ctx->secret == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (claude_open(mcf->store->secrets, key->sealed, key->sealed_len,
+                    key->id, key->digest, ctx->secret->last, &len)
+        != CLAUDE_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
+                      "the credential of %*s can't be opened",
+                      (size_t) CLAUDE_KEY_ID_LEN, key->id);
+        return NGX_ERROR;
+    }
+
+    ctx->secret->last += len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx)
+{
+    if (ctx->secret != NULL) {
+        ngx_explicit_memzero(ctx->secret->start, CLAUDE_TOKEN_MAX);
+        ctx->secret = NULL;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_claude_process_messages(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    ngx_http_claude_forget_secret(ctx);
+
+    rc = ngx_http_claude_upstream_header(r, ctx);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ctx->facts.stream && ctx->is_sse && ctx->status.code == NGX_HTTP_OK) {
+        return ngx_http_claude_stream_start(r, ctx);
+    }
+
+    r->upstream->process_header = ngx_http_claude_gather;
+
+    return ngx_http_claude_gather(r);
+}
+
+
+/* before the first server, and before each further one */
+
+static ngx_int_t
+ngx_http_claude_reinit_request(ngx_http_request_t *r)
+{
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    r->upstream->process_header = ctx->process;
+
+    ngx_memzero(&ctx->status, sizeof(ngx_http_status_t));
+    ngx_memzero(&ctx->chunked, sizeof(ngx_http_chunked_t));
+
+    ctx->length = -1;
+    ctx->status_read = 0;
+    ctx->is_chunked = 0;
+    ctx->is_sse = 0;
+    ctx->closing = 0;
+    ctx->eof = 0;
+
+    claude_sse_init(&ctx->sse, &ctx->mem);
+    claude_out_init(&ctx->refusal, &ctx->mem, NGX_HTTP_CLAUDE_REFUSAL_MAX);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_claude_abort_request(ngx_http_request_t *r)
+{
+    ngx_log_debug0(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "abort http claude request");
+}
+
+
+/* however the call ends; rc is 0 when the answer was passed on whole */
+
+static void
+ngx_http_claude_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
+{
+    claude_fault_t          fault;
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    ngx_http_claude_forget_secret(ctx);
+    ngx_http_claude_watch_remove(ctx);
+
+    if (rc < NGX_HTTP_SPECIAL_RESPONSE
+        || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST)
+    {
+        return;
+    }
+
+    ngx_memzero(&fault, sizeof(claude_fault_t));
+
+    fault.err = (rc == NGX_HTTP_GATEWAY_TIME_OUT) ? CLAUDE_ERR_TIMEOUT
+              : (rc == NGX_HTTP_BAD_GATEWAY) ? CLAUDE_ERR_UPSTREAM
+              : CLAUDE_ERR_INTERNAL;
+    fault.begun = ctx->reply.started;
+
+    if (!r->upstream->header_sent) {
+
+        /* the filter says it */
+
+        if (ctx->fault.err == CLAUDE_ERR_NONE) {
+            ctx->fault = fault;
+
+            if (ctx->dialect == NULL) {
+                ctx->fault.err = CLAUDE_ERR_UNAVAILABLE;
+            }
+        }
+
+        return;
+    }
+
+    ngx_http_claude_stream_last_words(r, ctx, &fault);
+}
+
+
+ngx_int_t
+ngx_http_claude_upstream_header(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+again:
+
+    if (!ctx->status_read) {
+        rc = ngx_http_parse_status_line(r, &u->buffer, &ctx->status);
+
+        if (rc == NGX_AGAIN) {
+            return rc;
+        }
+
+        if (rc == NGX_ERROR) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "upstream sent no HTTP/1.1 status line");
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        ctx->status_read = 1;
+
+        if (u->state != NULL && u->state->status == 0) {
+            u->state->status = ctx->status.code;
+        }
+
+        if (ctx->status.http_version < NGX_HTTP_VERSION_11) {
+            ctx->closing = 1;
+        }
+    }
+
+    for ( ;; ) {
+
+        rc = ngx_http_parse_header_line(r, &u->buffer, 1);
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_claude_header_line(r, ctx);
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+            continue;
+        }
+
+        if (rc == NGX_AGAIN) {
+            return rc;
+        }
+
+        if (rc != NGX_HTTP_PARSE_HEADER_DONE) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "upstream sent invalid header");
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        break;
+    }
+
+    /* RFC 9110, 15.2: an interim answer comes before the final one */
+
+    if (ctx->status.code < NGX_HTTP_OK && ctx->status.code >= 100) {
+        ngx_memzero(&ctx->status, sizeof(ngx_http_status_t));
+        ctx->status_read = 0;
+        goto again;
+    }
+
+    if (ctx->is_chunked && ctx->length != -1) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "upstream sent \"Content-Length\" beside "
+                      "\"Transfer-Encoding\"");
+        return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_claude_header_line(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    ngx_str_t  name, value;
+
+    name.data = r->header_name_start;
+    name.len = r->header_name_end - r->header_name_start;
+    value.data = r->header_start;
+    value.len = r->header_end - r->header_start;
+
+#define ngx_http_claude_is(s, literal)                                       \
+    ((s).len == sizeof(literal) - 1                                          \
+     && ngx_strncasecmp((s).data, (u_char *) literal, (s).len) == 0)
+
+    if (ngx_http_claude_is(name, "content-type")) {
+        ctx->is_sse = value.len >= sizeof("text/event-stream") - 1
+                      && ngx_strncasecmp(value.data,
+                                         (u_char *) "text/event-stream",
+                                         sizeof("text/event-stream") - 1)
+                         == 0;
+
+    } else if (ngx_http_claude_is(name, "content-length")) {
+
+        if (ctx->length != -1) {
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        ctx->length = ngx_atoof(value.data, value.len);
+
+        if (ctx->length == NGX_ERROR) {
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+    } else if (ngx_http_claude_is(name, "transfer-encoding")) {
+
+        if (!ngx_http_claude_is(value, "chunked")) {
+            return NGX_HTTP_UPSTREAM_INVALID_HEADER;
+        }
+
+        ctx->is_chunked = 1;
+
+    } else if (ngx_http_claude_is(name, "connection")) {
+        ctx->closing = ctx->closing || ngx_http_claude_is(value, "close");
+
+    } else if (ngx_http_claude_is(name, "retry-after")) {
+        ctx->retry_after = ngx_max(ngx_atoi(value.data, value.len), 0);
+    }
+
+#undef ngx_http_claude_is
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_claude_upstream_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_buf_t *b, ngx_str_t *data)
+{
+    off_t      left;
+    ngx_int_t  rc;
+
+    if (ctx->eof) {
+        return NGX_DONE;
+    }
+
+    if (ctx->is_chunked) {
+        rc = ngx_http_claude_parse_chunked(r, b, &ctx->chunked);
+
+        if (rc == NGX_DONE) {
+            ctx->eof = 1;
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        left = ctx->chunked.size;
+
+    } else if (ctx->length == 0) {
+        ctx->eof = 1;
+        return NGX_DONE;
+
+    } else if (b->pos == b->last) {
+        return NGX_AGAIN;
+
+    } else {
+        left = (ctx->length == -1) ? b->last - b->pos : ctx->length;
+    }
+
+    data->data = b->pos;
+    data->len = ngx_min(left, b->last - b->pos);
+    b->pos += data->len;
+
+    if (ctx->is_chunked) {
+        ctx->chunked.size -= data->len;
+
+    } else if (ctx->length != -1) {
+        ctx->length -= data->len;
+    }
+
+    return NGX_OK;
+}
