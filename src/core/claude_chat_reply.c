@@ -8,6 +8,10 @@
 
 #define CLAUDE_CHAT_HEAD_MAX  4096  /* bytes of a chunk before its delta */
 
+/* text and thinking of a whole answer: the document has room around them */
+
+#define CLAUDE_CHAT_TEXT_MAX  (CLAUDE_REPLY_MAX - CLAUDE_CHAT_HEAD_MAX)
+
 
 /*
  * What all chunks of a stream begin with is written once:
@@ -87,8 +91,8 @@ claude_chat_start(claude_reply_t *reply)
     memset(state, 0, sizeof(claude_chat_state_t));
     reply->state = state;
 
-    claude_out_init(&state->text, reply->mem, CLAUDE_REPLY_MAX);
-    claude_out_init(&state->reasoning, reply->mem, CLAUDE_REPLY_MAX);
+    claude_out_init(&state->text, reply->mem, CLAUDE_CHAT_TEXT_MAX);
+    claude_out_init(&state->reasoning, reply->mem, CLAUDE_CHAT_TEXT_MAX);
 
     if (!reply->request->stream) {
         return CLAUDE_OK;
@@ -250,7 +254,7 @@ claude_chat_gather(claude_chat_state_t *state, claude_out_t *part,
     const claude_str_t *text)
 {
     if (text->len
-        > CLAUDE_REPLY_MAX - (state->text.size + state->reasoning.size))
+        > CLAUDE_CHAT_TEXT_MAX - (state->text.size + state->reasoning.size))
     {
         return CLAUDE_TOO_LARGE;
     }

@@ -117,7 +117,7 @@ typedef struct {
 } claude_dialect_t;
 
 
-/* bytes that a whole answer may have, gathered in memory */
+/* bytes that a whole answer's document may have, gathered in memory */
 
 #define CLAUDE_REPLY_MAX  (16 * 1024 * 1024)
 

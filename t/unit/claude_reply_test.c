@@ -479,8 +479,10 @@ whole_bound(void)
     feed("start");
     feed("text0");
 
-    is(repeat(&reply, "text", MiB / 4, CLAUDE_REPLY_MAX / (MiB / 4)),
-       CLAUDE_OK, "a whole answer of CLAUDE_REPLY_MAX");
+    is(repeat(&reply, "text", MiB / 4, CLAUDE_REPLY_MAX / (MiB / 4) - 1),
+       CLAUDE_OK, "most of CLAUDE_REPLY_MAX");
+    is(repeat(&reply, "text", 1024, (MiB / 4 - 4096) / 1024), CLAUDE_OK,
+       "all that leaves 4 KB of it");
     ok(pool.used < CLAUDE_REPLY_MAX + CLAUDE_REPLY_MAX / 8,
        "takes %zu bytes of memory", pool.used);
     is(repeat(&reply, "text", 1, 1), CLAUDE_TOO_LARGE, "one byte more");
@@ -493,8 +495,8 @@ whole_bound(void)
     feed("start");
     feed("think0");
 
-    is(repeat(&reply, "thinking", MiB, CLAUDE_REPLY_MAX / MiB - 1), CLAUDE_OK,
-       "thinking but 1 MB of CLAUDE_REPLY_MAX");
+    is(repeat(&reply, "thinking", 1024, (CLAUDE_REPLY_MAX - 4096) / 1024),
+       CLAUDE_OK, "thinking that leaves 4 KB of it");
 
     feed("s0");
     feed("text1");
@@ -504,9 +506,10 @@ whole_bound(void)
     claude_reply_feed(&reply, &claude_chat, word("stop", 4), NULL);
     is(reply.complete, 1, "whole");
 
-    claude_out_init(&out, &pool.mem, 2 * CLAUDE_REPLY_MAX);
-    is(claude_chat_document(&reply, &out), CLAUDE_OK, "its document");
-    ok(out.size > CLAUDE_REPLY_MAX - MiB, "has all of it");
+    claude_out_init(&out, &pool.mem, CLAUDE_REPLY_MAX);
+    is(claude_chat_document(&reply, &out), CLAUDE_OK,
+       "its document keeps to CLAUDE_REPLY_MAX");
+    ok(out.size > CLAUDE_REPLY_MAX - 4096, "has all of it");
     ok(pool.used < CLAUDE_REPLY_MAX + CLAUDE_REPLY_MAX / 8,
        "and doesn't double the memory: %zu bytes", pool.used);
 
@@ -515,7 +518,7 @@ whole_bound(void)
     claude_reply_init(&reply, &pool.mem, &claude_chat, &request, &id, 0);
     feed("start");
     feed("think0");
-    repeat(&reply, "thinking", MiB, CLAUDE_REPLY_MAX / MiB);
+    repeat(&reply, "thinking", 1024, (CLAUDE_REPLY_MAX - 4096) / 1024);
     feed("s0");
     feed("text1");
 
