@@ -210,27 +210,42 @@ ngx_int_t ngx_http_claude_check_conf(ngx_conf_t *cf);
 void ngx_http_claude_log_at(ngx_conf_t *cf, ngx_conf_file_t *at,
     const char *text, const char *name);
 
-/* ngx_http_claude_directives.c */
+/* ngx_http_claude_store_conf.c */
 
 char *ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_claude_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* ngx_http_claude_limit_conf.c */
+
 char *ngx_http_claude_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_claude_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_claude_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_claude_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_claude_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_claude_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_claude_check_msec(ngx_conf_t *cf, void *post, void *data);
-char *ngx_http_claude_check_buffer(ngx_conf_t *cf, void *post, void *data);
-char *ngx_http_claude_auth_at(ngx_conf_t *cf, void *post, void *data);
 
 /* the zone of claude_pass where no claude_limit is set: 100r/m an address */
 
 ngx_shm_zone_t *ngx_http_claude_default_limit(ngx_conf_t *cf);
+
+/* ngx_http_claude_directives.c */
+
+char *ngx_http_claude_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_model(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_check_msec(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_claude_check_buffer(ngx_conf_t *cf, void *post, void *data);
+char *ngx_http_claude_auth_at(ngx_conf_t *cf, void *post, void *data);
+
+/* remembers that the directive name stands here; NULL: no memory */
+
+ngx_http_claude_use_t *ngx_http_claude_use(ngx_conf_t *cf, const char *name);
+
+/* reads zone=NAME:SIZE; errors are logged */
+
+ngx_int_t ngx_http_claude_zone_param(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *name, ssize_t *size);
 
 /* ngx_http_claude_access.c */
 
@@ -291,6 +306,12 @@ ngx_int_t ngx_http_claude_upstream_create(ngx_http_request_t *r,
     ngx_int_t (*create)(ngx_http_request_t *r),
     ngx_int_t (*process)(ngx_http_request_t *r));
 
+/* zeroes the credential in the request to the bridge */
+
+void ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_response.c */
+
 /* reads status line and headers; NGX_OK when they are whole */
 
 ngx_int_t ngx_http_claude_upstream_header(ngx_http_request_t *r,
@@ -304,10 +325,6 @@ ngx_int_t ngx_http_claude_upstream_header(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_claude_upstream_body(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_buf_t *b, ngx_str_t *data);
-
-/* zeroes the credential in the request to the bridge */
-
-void ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx);
 
 /* ngx_http_claude_gather.c */
 

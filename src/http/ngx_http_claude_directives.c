@@ -1,554 +1,15 @@
 
 /*
- * The directives that nginx's own setters can't read.
+ * Directives of servers and locations that nginx's own setters can't read, and
+ * what the setters of zones share.
  */
 
 
 #include "ngx_http_claude.h"
 
 
-#define NGX_HTTP_CLAUDE_RATE_MAX  1000000
-
-
-static ngx_int_t ngx_http_claude_zone_param(ngx_conf_t *cf, ngx_str_t *value,
-    ngx_str_t *name, ssize_t *size);
-static ngx_int_t ngx_http_claude_rate_param(ngx_conf_t *cf, ngx_str_t *value,
-    claude_rate_t *rate);
-static ngx_http_claude_use_t *ngx_http_claude_use(ngx_conf_t *cf,
-    const char *name);
-static void ngx_http_claude_zero(void *data);
 static ngx_int_t ngx_http_claude_model_chars(ngx_conf_t *cf,
     ngx_str_t *value);
-
-
-/* memory of sodium_malloc(), wiped and freed with the configuration */
-
-static void *
-ngx_http_claude_secret_alloc(ngx_conf_t *cf, size_t size)
-{
-    void                *p;
-    ngx_pool_cleanup_t  *cln;
-
-    if (sodium_init() < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "sodium_init() failed");
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    p = sodium_malloc(size);
-    if (p == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "sodium_malloc(%uz) failed", size);
-        return NULL;
-    }
-
-    cln->handler = ngx_http_claude_zero;
-    cln->data = p;
-
-    return p;
-}
-
-
-static void
-ngx_http_claude_zero(void *data)
-{
-    sodium_free(data);
-}
-
-
-char *
-ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_claude_main_conf_t *mcf = conf;
-
-    unsigned            line;
-    ngx_str_t          *value;
-    claude_master_rc_e  rc;
-
-    if (mcf->master != NULL) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    mcf->master = ngx_http_claude_secret_alloc(cf, sizeof(claude_master_t));
-    if (mcf->master == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    line = 0;
-    rc = claude_master_read((char *) value[1].data, mcf->master, &line);
-
-    if (rc == CLAUDE_MASTER_OK) {
-        return NGX_CONF_OK;
-    }
-
-    if (line != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "master key \"%V\" %s, "
-                           "line %ui", &value[1], claude_master_reason(rc),
-                           (ngx_uint_t) line);
-
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf,
-                           rc == CLAUDE_MASTER_MISSING
-                           || rc == CLAUDE_MASTER_IO ? ngx_errno : 0,
-                           "master key \"%V\" %s", &value[1],
-                           claude_master_reason(rc));
-    }
-
-    return NGX_CONF_ERROR;
-}
-
-
-char *
-ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_claude_main_conf_t *mcf = conf;
-
-    ssize_t              size;
-    ngx_str_t           *value, name, s;
-    ngx_uint_t           i;
-    ngx_shm_zone_t      *zone;
-    ngx_claude_store_t  *store;
-
-    if (mcf->store != NULL) {
-        return "is duplicate";
-    }
-
-    store = ngx_pcalloc(cf->pool, sizeof(ngx_claude_store_t));
-    if (store == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    store->secrets = ngx_http_claude_secret_alloc(cf,
-                                                  sizeof(claude_secrets_t));
-    if (store->secrets == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    store->ops = &ngx_claude_store_log;
-    store->flush = 60000;
-    size = 0;
-    ngx_str_null(&name);
-
-    value = cf->args->elts;
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "zone=", 5) == 0) {
-
-            if (ngx_http_claude_zone_param(cf, &value[i], &name, &size)
-                != NGX_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "path=", 5) == 0) {
-            store->path.len = value[i].len - 5;
-            store->path.data = value[i].data + 5;
-
-            if (store->path.len == 0
-                || ngx_conf_full_name(cf->cycle, &store->path, 0) != NGX_OK)
-            {
-                goto invalid;
-            }
-
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "flush=", 6) == 0) {
-            s.len = value[i].len - 6;
-            s.data = value[i].data + 6;
-
-            store->flush = ngx_parse_time(&s, 0);
-
-            if (store->flush == (ngx_msec_t) NGX_ERROR || store->flush == 0) {
-                goto invalid;
-            }
-
-            continue;
-        }
-
-        goto invalid;
-    }
-
-    if (name.len == 0 || store->path.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" must have \"zone=\" and \"path=\"",
-                           &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_claude_module);
-    if (zone == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (zone->data != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is already used", &name);
-        return NGX_CONF_ERROR;
-    }
-
-    zone->init = ngx_claude_store_init_zone;
-    zone->data = store;
-
-    mcf->store = store;
-    mcf->store_at = *cf->conf_file;
-
-    return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                       &value[i]);
-    return NGX_CONF_ERROR;
-}
-
-
-/* zone=NAME:SIZE */
-
-static ngx_int_t
-ngx_http_claude_zone_param(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *name,
-    ssize_t *size)
-{
-    u_char     *p;
-    ngx_str_t   s;
-
-    name->data = value->data + 5;
-
-    p = (u_char *) ngx_strchr(name->data, ':');
-
-    if (p == NULL || p == name->data) {
-        goto invalid;
-    }
-
-    name->len = p - name->data;
-
-    s.data = p + 1;
-    s.len = value->data + value->len - s.data;
-
-    *size = ngx_parse_size(&s);
-
-    if (*size == NGX_ERROR) {
-        goto invalid;
-    }
-
-    if (*size < (ssize_t) (8 * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "zone \"%V\" is too small",
-                           value);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone size \"%V\"",
-                       value);
-    return NGX_ERROR;
-}
-
-
-char *
-ngx_http_claude_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_claude_main_conf_t *mcf = conf;
-
-    ngx_str_t  *value;
-
-    if (mcf->threads != NULL) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    /* the thread pool module refuses a pool that nothing declares */
-
-    mcf->threads = ngx_thread_pool_add(cf, &value[1]);
-    if (mcf->threads == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_claude_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ssize_t                            size;
-    ngx_str_t                         *value, name;
-    ngx_int_t                          prefix;
-    ngx_uint_t                         i;
-    ngx_shm_zone_t                    *zone;
-    ngx_http_claude_limit_zone_t      *lz;
-    ngx_http_compile_complex_value_t   ccv;
-
-    lz = ngx_pcalloc(cf->pool, sizeof(ngx_http_claude_limit_zone_t));
-    if (lz == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    value = cf->args->elts;
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &value[1];
-    ccv.complex_value = &lz->key;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    lz->limit.key = value[1];
-    lz->address = ngx_strcmp(value[1].data, "$binary_remote_addr") == 0;
-    lz->prefix = 64;
-    size = 0;
-    ngx_str_null(&name);
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "zone=", 5) == 0) {
-
-            if (ngx_http_claude_zone_param(cf, &value[i], &name, &size)
-                != NGX_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "rate=", 5) == 0) {
-
-            if (ngx_http_claude_rate_param(cf, &value[i], &lz->limit.rate)
-                != NGX_OK)
-            {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "ipv6_prefix=", 12) == 0) {
-            prefix = ngx_atoi(value[i].data + 12, value[i].len - 12);
-
-            if (prefix < 1 || prefix > 128) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "\"ipv6_prefix\" must be between 1 and "
-                                   "128, not \"%V\"", &value[i]);
-                return NGX_CONF_ERROR;
-            }
-
-            lz->prefix = prefix;
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                           &value[i]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (name.len == 0 || lz->limit.rate.count == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" must have \"zone=\" and \"rate=\"",
-                           &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_claude_module);
-    if (zone == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (zone->data != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is already used", &name);
-        return NGX_CONF_ERROR;
-    }
-
-    zone->init = ngx_claude_limit_init_zone;
-    zone->data = lz;
-
-    return NGX_CONF_OK;
-}
-
-
-/* rate=Nr/s, rate=Nr/m */
-
-static ngx_int_t
-ngx_http_claude_rate_param(ngx_conf_t *cf, ngx_str_t *value,
-    claude_rate_t *rate)
-{
-    u_char     *p;
-    size_t      len;
-    ngx_int_t   n;
-
-    len = value->len;
-    p = value->data + len - 3;
-    rate->period = 0;
-
-    if (len > 8 && ngx_strncmp(p, "r/s", 3) == 0) {
-        rate->period = 1000;
-
-    } else if (len > 8 && ngx_strncmp(p, "r/m", 3) == 0) {
-        rate->period = 60000;
-    }
-
-    n = rate->period ? ngx_atoi(value->data + 5, len - 8) : NGX_ERROR;
-
-    if (n < 1 || n > NGX_HTTP_CLAUDE_RATE_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid rate \"%V\": it must be 1 to %d, "
-                           "followed by \"r/s\" or \"r/m\"",
-                           value, NGX_HTTP_CLAUDE_RATE_MAX);
-        return NGX_ERROR;
-    }
-
-    rate->count = n;
-    rate->burst = n;
-
-    return NGX_OK;
-}
-
-
-char *
-ngx_http_claude_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_claude_loc_conf_t *lcf = conf;
-
-    ngx_int_t               burst;
-    ngx_str_t              *value, name;
-    ngx_uint_t              i;
-    ngx_http_claude_use_t  *use;
-
-    if (lcf->limit_set) {
-        return "is duplicate";
-    }
-
-    lcf->limit_set = 1;
-    value = cf->args->elts;
-
-    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
-        return NGX_CONF_OK;
-    }
-
-    for (i = 1; i < cf->args->nelts; i++) {
-
-        if (ngx_strncmp(value[i].data, "zone=", 5) == 0
-            && value[i].len > 5)
-        {
-            name.len = value[i].len - 5;
-            name.data = value[i].data + 5;
-
-            lcf->limit = ngx_shared_memory_add(cf, &name, 0,
-                                               &ngx_http_claude_module);
-            if (lcf->limit == NULL) {
-                return NGX_CONF_ERROR;
-            }
-
-            continue;
-        }
-
-        if (ngx_strncmp(value[i].data, "burst=", 6) == 0) {
-            burst = ngx_atoi(value[i].data + 6, value[i].len - 6);
-
-            if (burst < 1 || burst > NGX_HTTP_CLAUDE_RATE_MAX) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "\"burst\" must be between 1 and %d, "
-                                   "not \"%V\"", NGX_HTTP_CLAUDE_RATE_MAX,
-                                   &value[i]);
-                return NGX_CONF_ERROR;
-            }
-
-            lcf->limit_burst = burst;
-            continue;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
-                           &value[i]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (lcf->limit == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" must have \"zone=\"", &cmd->name);
-        return NGX_CONF_ERROR;
-    }
-
-    use = ngx_http_claude_use(cf, "claude_limit");
-    if (use == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    use->zone = lcf->limit;
-
-    return NGX_CONF_OK;
-}
-
-
-ngx_shm_zone_t *
-ngx_http_claude_default_limit(ngx_conf_t *cf)
-{
-    ngx_http_claude_main_conf_t       *mcf;
-    ngx_http_claude_limit_zone_t      *lz;
-    ngx_http_compile_complex_value_t   ccv;
-
-    static ngx_str_t  name = ngx_string("claude_default_limit");
-    static ngx_str_t  key = ngx_string("$binary_remote_addr");
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_claude_module);
-
-    if (mcf->default_limit != NULL) {
-        return mcf->default_limit;
-    }
-
-    lz = ngx_pcalloc(cf->pool, sizeof(ngx_http_claude_limit_zone_t));
-    if (lz == NULL) {
-        return NULL;
-    }
-
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-
-    ccv.cf = cf;
-    ccv.value = &key;
-    ccv.complex_value = &lz->key;
-
-    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
-        return NULL;
-    }
-
-    lz->limit.key = key;
-    lz->limit.rate.count = 100;
-    lz->limit.rate.period = 60000;
-    lz->limit.rate.burst = 100;
-    lz->address = 1;
-    lz->prefix = 64;
-
-    mcf->default_limit = ngx_shared_memory_add(cf, &name, 10 * 1024 * 1024,
-                                               &ngx_http_claude_module);
-    if (mcf->default_limit == NULL) {
-        return NULL;
-    }
-
-    mcf->default_limit->init = ngx_claude_limit_init_zone;
-    mcf->default_limit->data = lz;
-
-    return mcf->default_limit;
-}
 
 
 char *
@@ -770,7 +231,7 @@ ngx_http_claude_auth_at(ngx_conf_t *cf, void *post, void *data)
 }
 
 
-static ngx_http_claude_use_t *
+ngx_http_claude_use_t *
 ngx_http_claude_use(ngx_conf_t *cf, const char *name)
 {
     ngx_http_claude_use_t        *use, **p;
@@ -794,4 +255,46 @@ ngx_http_claude_use(ngx_conf_t *cf, const char *name)
     use->at = *cf->conf_file;
 
     return use;
+}
+
+
+ngx_int_t
+ngx_http_claude_zone_param(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *name,
+    ssize_t *size)
+{
+    u_char     *p;
+    ngx_str_t   s;
+
+    name->data = value->data + 5;
+
+    p = (u_char *) ngx_strchr(name->data, ':');
+
+    if (p == NULL || p == name->data) {
+        goto invalid;
+    }
+
+    name->len = p - name->data;
+
+    s.data = p + 1;
+    s.len = value->data + value->len - s.data;
+
+    *size = ngx_parse_size(&s);
+
+    if (*size == NGX_ERROR) {
+        goto invalid;
+    }
+
+    if (*size < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "zone \"%V\" is too small",
+                           value);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone size \"%V\"",
+                       value);
+    return NGX_ERROR;
 }

@@ -1,0 +1,231 @@
+
+/*
+ * claude_master_key, claude_keystore, claude_thread_pool: where keys live.
+ */
+
+
+#include "ngx_http_claude.h"
+
+
+static void *ngx_http_claude_secret_alloc(ngx_conf_t *cf, size_t size);
+static void ngx_http_claude_secret_free(void *data);
+
+
+char *
+ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_claude_main_conf_t *mcf = conf;
+
+    unsigned            line;
+    ngx_str_t          *value;
+    claude_master_rc_e  rc;
+
+    if (mcf->master != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->master = ngx_http_claude_secret_alloc(cf, sizeof(claude_master_t));
+    if (mcf->master == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    line = 0;
+    rc = claude_master_read((char *) value[1].data, mcf->master, &line);
+
+    if (rc == CLAUDE_MASTER_OK) {
+        return NGX_CONF_OK;
+    }
+
+    if (line != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "master key \"%V\" %s, "
+                           "line %ui", &value[1], claude_master_reason(rc),
+                           (ngx_uint_t) line);
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf,
+                           rc == CLAUDE_MASTER_MISSING
+                           || rc == CLAUDE_MASTER_IO ? ngx_errno : 0,
+                           "master key \"%V\" %s", &value[1],
+                           claude_master_reason(rc));
+    }
+
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_claude_main_conf_t *mcf = conf;
+
+    ssize_t              size;
+    ngx_str_t           *value, name, s;
+    ngx_uint_t           i;
+    ngx_shm_zone_t      *zone;
+    ngx_claude_store_t  *store;
+
+    if (mcf->store != NULL) {
+        return "is duplicate";
+    }
+
+    store = ngx_pcalloc(cf->pool, sizeof(ngx_claude_store_t));
+    if (store == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    store->secrets = ngx_http_claude_secret_alloc(cf,
+                                                  sizeof(claude_secrets_t));
+    if (store->secrets == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    store->ops = &ngx_claude_store_log;
+    store->flush = 60000;
+    size = 0;
+    ngx_str_null(&name);
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "zone=", 5) == 0) {
+
+            if (ngx_http_claude_zone_param(cf, &value[i], &name, &size)
+                != NGX_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "path=", 5) == 0) {
+            store->path.len = value[i].len - 5;
+            store->path.data = value[i].data + 5;
+
+            if (store->path.len == 0
+                || ngx_conf_full_name(cf->cycle, &store->path, 0) != NGX_OK)
+            {
+                goto invalid;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "flush=", 6) == 0) {
+            s.len = value[i].len - 6;
+            s.data = value[i].data + 6;
+
+            store->flush = ngx_parse_time(&s, 0);
+
+            if (store->flush == (ngx_msec_t) NGX_ERROR || store->flush == 0) {
+                goto invalid;
+            }
+
+            continue;
+        }
+
+        goto invalid;
+    }
+
+    if (name.len == 0 || store->path.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must have \"zone=\" and \"path=\"",
+                           &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_claude_module);
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (zone->data != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is already used", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    zone->init = ngx_claude_store_init_zone;
+    zone->data = store;
+
+    mcf->store = store;
+    mcf->store_at = *cf->conf_file;
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
+                       &value[i]);
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_http_claude_thread_pool(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_claude_main_conf_t *mcf = conf;
+
+    ngx_str_t  *value;
+
+    if (mcf->threads != NULL) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    /* the thread pool module refuses a pool that nothing declares */
+
+    mcf->threads = ngx_thread_pool_add(cf, &value[1]);
+    if (mcf->threads == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* memory of sodium_malloc(), wiped and freed with the configuration */
+
+static void *
+ngx_http_claude_secret_alloc(ngx_conf_t *cf, size_t size)
+{
+    void                *p;
+    ngx_pool_cleanup_t  *cln;
+
+    if (sodium_init() < 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "sodium_init() failed");
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    p = sodium_malloc(size);
+    if (p == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "sodium_malloc(%uz) failed", size);
+        return NULL;
+    }
+
+    cln->handler = ngx_http_claude_secret_free;
+    cln->data = p;
+
+    return p;
+}
+
+
+static void
+ngx_http_claude_secret_free(void *data)
+{
+    sodium_free(data);
+}
