@@ -2,12 +2,12 @@
 /*
  * Keys in shared memory: the index of what the store holds.
  *
- * A zone has two contiguous allocations, made at init_zone: open-addressing
+ * A zone has one contiguous allocation, made at init_zone: open-addressing
  * indices of 32-bit slot numbers (by digest, and by id) and an array of fixed
- * records with a free list.  Names too long for a record lie in the zone's
- * slab.  All access is under the zone's own mutex, held for microseconds:
- * never across I/O or cryptography.  A record is published whole: a process
- * killed at any moment leaves nothing half valid behind.
+ * records with a free list.  A name too long for a record takes a second one.
+ * All access is under the zone's own mutex, held for microseconds: never
+ * across I/O or cryptography.  A process killed at any moment leaves nothing
+ * half valid behind; ngx_claude_keystore_index.c says how.
  */
 
 
@@ -63,14 +63,18 @@ typedef enum {
 } ngx_claude_key_state_e;
 
 
-/* bytes of a zone that a key takes, for messages and documentation */
+/* bytes of a zone that a key takes, at most, unless its name is long */
 
-extern const size_t  ngx_claude_keystore_key_size;
+#define NGX_CLAUDE_KEYSTORE_KEY_SIZE  470
+
+/* bytes of a name from where on a key takes twice that */
+
+#define NGX_CLAUDE_KEYSTORE_NAME_INLINE  92
 
 
 /*
- * Lays out a fresh zone (shm.exists and data are the caller's to look at).
- * NGX_ERROR: the zone is too small for one key; logged.
+ * Lays out a fresh zone.  NGX_ERROR: the zone is too small for one key;
+ * logged.
  */
 
 ngx_int_t ngx_claude_keystore_create(ngx_claude_keystore_t *ks);
@@ -108,50 +112,79 @@ ngx_uint_t ngx_claude_keystore_alive(ngx_claude_keystore_t *ks,
 /*
  * The store's side.  Changes become visible in file order only:
  * ngx_claude_keystore_apply() takes n changes that were read from *from up to
- * *to, and does nothing (NGX_DECLINED) unless the zone stands exactly at
- * from.  NGX_ERROR: the zone is full; everything before the change that did
- * not fit is applied, and the zone stands before it (logged with how many keys
- * fit).  A second put with another key's digest is refused by the log's
- * reader (ngx_claude_store_log.c), not here.
+ * *to, and does nothing (NGX_DECLINED) unless the zone stands at from, or
+ * behind one of the changes: those before it are skipped then.  May end with NGX_DECLINED
+ * halfway too, when another process began a reread meanwhile.
+ *
+ * NGX_ERROR: some puts were refused, and are marked; the zone goes on behind
+ * them, so that a later delete is felt whatever else goes wrong.  The key of a
+ * refused put is not valid, or when it was only its new, longer name that did
+ * not fit, keeps its old name.  A refused key comes back with the next reread,
+ * of a compacted log, or with a larger zone.
  */
 
+typedef enum {
+    NGX_CLAUDE_TAKEN = 0,
+    NGX_CLAUDE_REFUSED_FULL,
+    NGX_CLAUDE_REFUSED_DIGEST       /* another key has it */
+} ngx_claude_taken_e;
+
 typedef struct {
-    claude_log_pos_t        pos;
+    claude_log_pos_t        pos;    /* behind the change */
     claude_change_t         change;
-} ngx_claude_applied_t;         /* a change, and the position behind it */
+    ngx_claude_taken_e      taken;  /* set by apply */
+} ngx_claude_applied_t;
 
 ngx_int_t ngx_claude_keystore_apply(ngx_claude_keystore_t *ks,
-    const claude_log_pos_t *from, const ngx_claude_applied_t *changes,
-    ngx_uint_t n, ngx_log_t *log);
+    const claude_log_pos_t *from, const claude_log_pos_t *to,
+    ngx_claude_applied_t *changes, ngx_uint_t n);
 
-/* where the zone stands in the log */
+/* where the zone stands in the log; all zero before anything was read */
 
 void ngx_claude_keystore_position(ngx_claude_keystore_t *ks,
     claude_log_pos_t *pos);
 
 /*
- * A compacted log is read again from its start: begin remembers that, every
- * put applied afterwards marks its record, and end deletes the unmarked.
- * NGX_DECLINED: another process has been faster.
+ * A log is read again from its start, at fresh, when it was compacted: begin
+ * remembers that, every put applied afterwards marks its record, and end, for
+ * whoever has read the file up to its end at pos and applied that, deletes the
+ * unmarked.  In between any process may go on where another has stopped, or
+ * was killed.  A fresh zone is filled in the same way, from an old position of
+ * zero.  begin returns NGX_DECLINED when the zone doesn't stand at old: another
+ * process has been faster.  end does nothing when there is nothing to end.
  */
 
 ngx_int_t ngx_claude_keystore_reread_begin(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *old, const claude_log_pos_t *fresh);
-void ngx_claude_keystore_reread_end(ngx_claude_keystore_t *ks);
+void ngx_claude_keystore_reread_end(ngx_claude_keystore_t *ks,
+    const claude_log_pos_t *pos);
+
+/* 1 for the first who asks about trouble at pos, of all processes */
+
+ngx_uint_t ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
+    const claude_log_pos_t *pos);
 
 
-/* takes up to n keys that were used since they were last taken; returns how
- * many.  What could not be stored is given back by applying a use. */
+/* takes up to n keys that were used since they were last taken, and returns
+ * how many; what could not be stored is given back */
 
 ngx_uint_t ngx_claude_keystore_take_used(ngx_claude_keystore_t *ks,
     claude_change_t *uses, ngx_uint_t n);
+void ngx_claude_keystore_give_used(ngx_claude_keystore_t *ks,
+    const claude_change_t *uses, ngx_uint_t n);
+
+/* whether there is a key of this id, valid or not */
+
+ngx_uint_t ngx_claude_keystore_has(ngx_claude_keystore_t *ks,
+    const u_char id[CLAUDE_KEY_ID_LEN]);
+
 
 /* for status and metrics */
 
 typedef struct {
     ngx_uint_t              keys;
     ngx_uint_t              enabled;
-    ngx_uint_t              capacity;
+    ngx_uint_t              capacity;   /* of keys with names not long */
 } ngx_claude_keystore_stat_t;
 
 void ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,

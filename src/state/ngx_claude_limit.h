@@ -1,8 +1,9 @@
 
 /*
- * Request limits in shared memory: one GCRA state a client, in a tree by key
- * and a queue by last use, as limit_req keeps them.  When the zone is full the
- * client that was quiet the longest is forgotten.
+ * Request limits in shared memory: one GCRA state a client, in a table by keyed
+ * digest and a queue by last use.  When the zone is full the client that was
+ * quiet the longest is forgotten.  A client takes 52 to 56 bytes, whatever its
+ * key: 10 MB hold some 190,000.
  */
 
 
@@ -14,9 +15,6 @@
 #include <ngx_core.h>
 
 #include "../core/claude_gcra.h"
-
-
-#define NGX_CLAUDE_LIMIT_KEY_MAX  255
 
 
 typedef struct ngx_claude_limit_shm_s  ngx_claude_limit_shm_t;
@@ -36,8 +34,8 @@ ngx_int_t ngx_claude_limit_init_zone(ngx_shm_zone_t *zone, void *data);
 
 /*
  * One request of the client that key names, at ngx_current_msec.  NGX_OK, or
- * NGX_BUSY when it is over the limit; state is filled.  An entry that can't be
- * had even after forgetting the oldest is NGX_BUSY too.
+ * NGX_BUSY when it is over the limit; state is filled.  A client that was
+ * counted at another rate, before a reload, begins anew.
  */
 
 ngx_int_t ngx_claude_limit_request(ngx_claude_limit_t *limit,

@@ -12,6 +12,9 @@
 
 #include "ngx_claude_keystore.h"
 
+#include <ngx_event.h>
+#include <ngx_thread_pool.h>
+
 
 typedef struct ngx_claude_store_s  ngx_claude_store_t;
 
@@ -26,32 +29,33 @@ typedef void (*ngx_claude_store_done_pt)(void *data, claude_rc_t rc,
 typedef struct {
     /*
      * Configuration time, in the master, as root perhaps: checks that the
-     * store can be trusted, reads its header and unwraps store->secrets.  Makes
-     * a missing store, except under nginx -t.  Errors are logged by
-     * ngx_conf_log_error() with the reason.
+     * store can be trusted, reads its header and unwraps store->secrets.
+     * Writes nothing: it also runs for nginx -t and nginx -s.  Errors are
+     * logged by ngx_conf_log_error() with the reason.
      */
     ngx_int_t            (*open)(ngx_conf_t *cf, ngx_claude_store_t *store);
 
     /*
      * init_zone, in the master: fills a fresh zone, or, with reused set,
-     * checks all of the store and changes nothing.  Opens every token.
-     * Blocks.
+     * checks all of the store and changes nothing.  Opens every token.  Makes
+     * a missing store for a fresh zone, except under nginx -t.  Blocks.
      */
     ngx_int_t            (*load)(ngx_claude_store_t *store,
                               ngx_uint_t reused, ngx_log_t *log);
 
     /*
-     * Worker: makes n changes durable, in order, and visible, then calls
-     * done.  changes are copied.  CLAUDE_DECLINED, given to done: decide
-     * refused.  NGX_ERROR: not begun, done is not called.
+     * Worker: makes n changes durable, in order and all or none, and visible,
+     * then calls done: CLAUDE_OK; CLAUDE_TOO_LARGE, the zone has no room for
+     * one of them, although the store has; CLAUDE_BUSY, not in time; else
+     * what was wrong with the store.  changes are copied.  NGX_ERROR: not
+     * begun, done is not called.
      */
     ngx_int_t            (*append)(ngx_claude_store_t *store,
                               const claude_change_t *changes, ngx_uint_t n,
-                              ngx_claude_store_done_pt done, void *data,
-                              ngx_log_t *log);
+                              ngx_claude_store_done_pt done, void *data);
 
     /* worker, every tick: brings what others changed.  Doesn't block. */
-    void                 (*tail)(ngx_claude_store_t *store, ngx_log_t *log);
+    void                 (*tail)(ngx_claude_store_t *store);
 } ngx_claude_store_ops_t;
 
 
@@ -63,11 +67,12 @@ struct ngx_claude_store_s {
     ngx_msec_t                     flush;     /* of last use */
     claude_master_t               *master;    /* sodium_malloc */
     claude_secrets_t              *secrets;   /* sodium_malloc */
+    u_char                         id[CLAUDE_STORE_ID_LEN];
     ngx_thread_pool_t             *threads;
     uid_t                          uid;       /* of the workers */
     gid_t                          gid;
 
-    void                          *ctx;       /* the store's own */
+    void                          *ctx;       /* its kind's own */
 };
 
 

@@ -1,0 +1,76 @@
+
+/*
+ * Inside the store that is a key log: what its two files share.  For
+ * ngx_claude_store_log*.c alone.
+ */
+
+
+#ifndef NGX_CLAUDE_STORE_LOG_H
+#define NGX_CLAUDE_STORE_LOG_H
+
+
+#include "ngx_claude_store.h"
+
+
+typedef struct ngx_claude_log_write_s  ngx_claude_log_write_t;
+
+
+/* what a thread does, and what it found; nobody else looks meanwhile */
+
+typedef struct {
+    ngx_claude_store_t     *store;
+    ngx_log_t              *log;
+
+    claude_change_t        *own;        /* to append; NULL: it only reads */
+    ngx_uint_t              nown;
+
+    claude_log_pos_t        from;
+    claude_log_pos_t        pos;
+    ngx_claude_applied_t   *changes;    /* that it read, its own included */
+    ngx_uint_t              n;
+    ngx_uint_t              size;       /* changes that there is room for */
+    ngx_uint_t              decided;    /* it is its own that come now */
+    ngx_uint_t              full;       /* there are more of others */
+
+    claude_rc_t             rc;
+    claude_log_error_t      error;
+    const char             *reason;     /* of a handler */
+    unsigned                torn;
+} ngx_claude_log_job_t;
+
+
+/* store->ctx; what a worker changes in it is its own copy */
+
+typedef struct {
+    ngx_thread_task_t       task;
+    ngx_claude_log_job_t    job;
+
+    ngx_claude_log_write_t   *queue;    /* to be written */
+    ngx_claude_log_write_t  **last;
+    ngx_claude_log_write_t   *writing;
+    ngx_claude_log_write_t   *written;  /* durable, not visible yet */
+
+    claude_header_t         header;     /* of a store that is missing */
+
+    unsigned                missing:1;
+    unsigned                busy:1;     /* a task is under way */
+    unsigned                wanted:1;   /* a tick asked to read */
+    unsigned                behind:1;   /* there is more to read */
+} ngx_claude_log_ctx_t;
+
+
+/* the handlers' checks: a text for what this store can't have written, or NULL.
+ * Opens the token of a put; in any thread. */
+
+const char *ngx_claude_log_suspect_header(ngx_claude_store_t *store,
+    const claude_header_t *header);
+const char *ngx_claude_log_suspect(ngx_claude_store_t *store,
+    const claude_change_t *change);
+
+ngx_int_t ngx_claude_store_log_append(ngx_claude_store_t *store,
+    const claude_change_t *changes, ngx_uint_t n,
+    ngx_claude_store_done_pt done, void *data);
+void ngx_claude_store_log_tail(ngx_claude_store_t *store);
+
+
+#endif /* NGX_CLAUDE_STORE_LOG_H */
