@@ -21,8 +21,6 @@ static uint32_t claude_key_crc32(const unsigned char *data, size_t len);
 static void claude_key_checksum(const unsigned char *key,
     unsigned char checksum[CLAUDE_KEY_CHECKSUM]);
 static unsigned claude_key_marked(const unsigned char *key, size_t len);
-static unsigned claude_base62(const unsigned char *data, size_t len);
-static unsigned claude_base64url(const unsigned char *data, size_t len);
 static unsigned claude_has_prefix(const unsigned char *data, size_t len,
     const char *prefix);
 
@@ -188,7 +186,7 @@ claude_key_marked(const unsigned char *key, size_t len)
 }
 
 
-static unsigned
+unsigned
 claude_base62(const unsigned char *data, size_t len)
 {
     size_t         i;
@@ -208,7 +206,7 @@ claude_base62(const unsigned char *data, size_t len)
 }
 
 
-static unsigned
+unsigned
 claude_base64url(const unsigned char *data, size_t len)
 {
     size_t  i;

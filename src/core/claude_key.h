@@ -51,6 +51,11 @@ void claude_key_id_generate(unsigned char *id);
 
 void claude_base62_random(unsigned char *dst, size_t len);
 
+/* whether all of data is 0-9A-Za-z, or that and "-" and "_" */
+
+unsigned claude_base62(const unsigned char *data, size_t len);
+unsigned claude_base64url(const unsigned char *data, size_t len);
+
 /*
  * CLAUDE_KEY_MALFORMED also for a key of our form whose checksum is wrong,
  * for bytes other than A-Za-z0-9_- and for more than CLAUDE_KEY_MAX.  Of our

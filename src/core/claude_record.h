@@ -4,7 +4,7 @@
  * first line is the header, every further one a change.
  *
  *   {"format":"claude-keys","version":1,"storeId":"store_…",
- *    "createdAt":"…","wrappedKeys":"<base64>"}
+ *    "createdAt":"…","generation":0,"wrappedKeys":"<base64>"}
  *   {"op":"put","id":"key_…","digest":"<hex>","display":"sk-AbCd…wXyZ",
  *    "keyName":"…","oauthToken":"<base64, sealed>",
  *    "tokenDisplay":"sk-ant-oat01-…wXyZ","createdAt":"…","lastUsed":null,
@@ -12,10 +12,13 @@
  *   {"op":"use","id":"key_…","lastUsed":"…"}
  *   {"op":"delete","id":"key_…"}
  *
- * Times are RFC 3339 in UTC with seconds, inside they are seconds since the
- * epoch, 0 for null.  A put replaces all of a record.  Unknown names in a
- * change of a known op are an error: a log of a newer minor form would lose
- * them at the next compaction.
+ * All names of a line are required, in any order; createdAt and a use's
+ * lastUsed are not null.  Times are RFC 3339 in UTC with seconds, inside they
+ * are seconds since the epoch, 0 for null.  A put replaces all of a record, and
+ * one whose digest is that of another live record is damage, which only the
+ * whole log shows (claude_live.h).  Unknown names are an error: a log of a
+ * newer minor form would lose them at the next compaction.  A use or delete of
+ * an id that is not there means nothing: it met a delete on its way.
  */
 
 
@@ -25,6 +28,7 @@
 
 #include "claude_out.h"
 #include "claude_seal.h"
+#include "claude_time.h"
 
 
 #define CLAUDE_LOG_VERSION     1
@@ -44,6 +48,7 @@ typedef enum {
 typedef struct {
     unsigned char          store_id[CLAUDE_STORE_ID_LEN];
     int64_t                created;
+    uint64_t               generation;  /* how often it was compacted */
     unsigned char          wrapped[CLAUDE_WRAPPED_LEN];
 } claude_header_t;
 
@@ -74,9 +79,9 @@ typedef struct {
 
 
 /*
- * Reads the line without its LF.  CLAUDE_INVALID sets *reason to a static
- * text, such as "digest is not 64 hex digits"; a header of a version above
- * CLAUDE_LOG_VERSION is CLAUDE_DECLINED.
+ * Read a line without its LF.  CLAUDE_INVALID sets *reason to a static text,
+ * such as "digest is not 64 hex digits"; a header of a version above
+ * CLAUDE_LOG_VERSION is CLAUDE_DECLINED, with a reason too.
  */
 
 claude_rc_t claude_header_read(const claude_str_t *line,
@@ -89,29 +94,43 @@ claude_rc_t claude_change_read(const claude_str_t *line,
 void claude_header_write(claude_out_t *out, const claude_header_t *header);
 void claude_change_write(claude_out_t *out, const claude_change_t *change);
 
+/* what is shown of a key and of its token: "sk-AbCd…wXyZ" in UTF-8, which
+ * needs no escaping in JSON */
+
+void claude_record_display(claude_out_t *out, const claude_record_t *record);
+void claude_record_token_display(claude_out_t *out,
+    const claude_record_t *record);
+
 /* CLAUDE_INVALID: empty, over CLAUDE_NAME_CHARS characters, malformed UTF-8,
- * or control characters (C0, DEL, C1, bidirectional controls) in it */
+ * or control characters (C0, DEL, C1, bidirectional controls, line and
+ * paragraph separator) in it */
 
 claude_rc_t claude_name_check(const unsigned char *name, size_t len);
 
-/* RFC 3339: "2026-11-24T08:18:47Z" is CLAUDE_TIME_LEN bytes.  Reading takes
- * any offset and drops fractions. */
+/* a new store at this time: its id, its secrets, and the header that has them
+ * wrapped by the first key of master */
 
-#define CLAUDE_TIME_LEN  20
+void claude_header_create(claude_header_t *header, claude_secrets_t *secrets,
+    const claude_master_t *master, int64_t now);
 
-void claude_time_write(int64_t time, char buf[CLAUDE_TIME_LEN]);
-claude_rc_t claude_time_read(const claude_str_t *text, int64_t *time);
+/* the secrets of a store; as claude_secrets_unwrap() */
+
+claude_rc_t claude_header_open(const claude_header_t *header,
+    const claude_master_t *master, claude_secrets_t *secrets,
+    unsigned *which);
 
 /*
  * A new record of a new key: fills everything, the key to be shown once
- * included.  token is sealed into it.  CLAUDE_INVALID: name or token form.
+ * included, which the caller zeroes.  token is sealed into it.
+ * CLAUDE_INVALID: name or token form.
  */
 
 claude_rc_t claude_record_create(const claude_secrets_t *secrets,
     const claude_str_t *name, const claude_str_t *token, int64_t now,
     claude_record_t *record, unsigned char key[CLAUDE_KEY_LEN]);
 
-/* the same credential under a new key: opens, generates, seals anew */
+/* the same credential under a new key: opens, generates, seals anew.
+ * CLAUDE_DECLINED: the token doesn't open, and the record is as it was. */
 
 claude_rc_t claude_record_rotate(const claude_secrets_t *secrets,
     claude_record_t *record, unsigned char key[CLAUDE_KEY_LEN]);

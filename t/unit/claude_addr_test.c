@@ -1,7 +1,7 @@
 
 #include "tap.h"
 
-#include "core/claude_addr.h"
+#include "claude_addr.h"
 
 #include <arpa/inet.h>
 

@@ -1,7 +1,7 @@
 
 #include "tap.h"
 
-#include "core/claude_gcra.h"
+#include "claude_gcra.h"
 
 
 #define NS   1000000ULL

@@ -3,7 +3,7 @@
 
 #include "tap.h"
 
-#include "core/claude_key.h"
+#include "claude_key.h"
 
 #include <ctype.h>
 #include <sodium.h>

@@ -3,7 +3,7 @@
 
 #include "tap.h"
 
-#include "core/claude_seal.h"
+#include "claude_seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
