@@ -11,10 +11,11 @@
  * itself, which come first.
  *
  * Memory from mem, beside the body: texts of CLAUDE_OUT_LINK bytes and more
- * are linked, all else is copied with what Messages puts around it.  That is
- * at most twice the body where all its messages are of a few bytes, and a few
- * kilobytes where they are long.  An image whose URI was written with escapes
- * is copied once.
+ * are linked, all else is copied with what Messages puts around it, and that
+ * is at most twice the body where all its messages are of a few bytes.  100
+ * bytes a message (there may be 100,000) come on top where the role stands
+ * behind the content.  An image whose URI was written with escapes is copied
+ * once.  A conversation of long texts takes a few kilobytes.
  */
 
 
