@@ -16,7 +16,7 @@ use Claude::Test;
 my $t = Claude::Test->new;
 my $key = $t->add_key('alice');
 my $bridge = $t->bridge;
-$t->start(<<'EOC', level => 'notice');
+$t->start(<<'EOC');
 server {
     listen %%ADDR%%;
     location /v1/ { claude_pass bridge; }

@@ -78,7 +78,8 @@ sub new {
     my $dir = tempdir('nginx-claude-XXXXXXXX', TMPDIR => 1);
     chmod 0755, $dir;
     my $self = bless { dir => $dir, pid => $$, secrets => {}, allow => [],
-        ports => {}, daemons => [], private => [], %opt }, $class;
+        ports => {}, daemons => [], bridges => [], private => [], %opt },
+        $class;
     $live{$dir} = $self;
     $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
 
@@ -159,7 +160,7 @@ sub conf {
     $text .= "user $self->{user};\n" if $self->{user};
     $text .= "daemon off;\npid $dir/nginx.pid;\n"
         . 'worker_processes ' . ($opt{workers} // 2) . ";\n"
-        . "error_log $dir/error.log " . ($opt{level} // 'info') . ";\n"
+        . "error_log $dir/error.log " . ($opt{level} // 'notice') . ";\n"
         . ($opt{main} // '')
         . "events { worker_connections 1024; }\nhttp {\n"
         . "access_log $dir/access.log;\n";
@@ -286,9 +287,16 @@ sub stop_nginx {
 # the fake bridge, with answers of the test's own; see Claude::FakeBridge
 sub bridge {
     my ($self, %answers) = @_;
-    my $dir = "$self->{dir}/bridge";
-    $self->private('bridge');
-    return $self->{bridge} = Claude::FakeBridge->start($dir, %answers);
+    return $self->bridge_at('bridge', %answers);
+}
+
+# the same in another directory: its socket is NAME/sock
+sub bridge_at {
+    my ($self, $name, %answers) = @_;
+    $self->private("$name/journal");
+    push @{ $self->{bridges} },
+        Claude::FakeBridge->start("$self->{dir}/$name", %answers);
+    return $self->{bridges}[-1];
 }
 
 # another program that ends with the test: (cmd => [...], ...) of spawn();
@@ -430,7 +438,7 @@ sub stop_all {
     }
     $self->{daemons} = [];
     $self->stop_nginx or $good = 0;
-    $self->{bridge}->stop_listening if $self->{bridge};
+    $_->stop_listening for @{ $self->{bridges} };
 
     for my $pid (grep { alive($_) } @family) {
         eval { wait_until(sub { !alive($pid) }, "end of $pid", 3) } and next;

@@ -177,10 +177,10 @@ sub cut {
     close $self->{socket};
 }
 
-# waits until the gate opens, the other side closes (noted), or the name is
-# undef, only for the latter
+# waits until the gate opens, which is true, or the other side closes
 sub hold {
     my ($self, $gate, $seconds) = @_;
+    return 0 if $self->{closed};
     my $end = time + ($seconds // 60);
     my $select = IO::Select->new($self->{socket});
 
