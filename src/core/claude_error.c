@@ -224,7 +224,8 @@ claude_error_retryable(claude_err_e err)
 unsigned
 claude_fault_retryable(const claude_fault_t *fault)
 {
-    return !fault->begun && claude_error_retryable(fault->err);
+    return !fault->begun && fault->retry_after <= CLAUDE_RETRY_MAX
+           && claude_error_retryable(fault->err);
 }
 
 

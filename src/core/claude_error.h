@@ -85,9 +85,14 @@ unsigned claude_error_status(claude_err_e err);
 const char *claude_error_type(claude_err_e err);
 const char *claude_error_code(claude_err_e err);
 
-/* whether a client may try the same request again (x-should-retry): it may
- * succeed unchanged, and no tokens were billed for it.  claude_fault_retryable
- * minds too whether the model had begun to answer. */
+/*
+ * Whether a client may try the same request again (x-should-retry): it may
+ * succeed unchanged, and no tokens were billed for it.  Of a fault neither is
+ * true once the model had begun to answer, nor where clients, which wait
+ * CLAUDE_RETRY_MAX seconds at most, would come back too early.
+ */
+
+#define CLAUDE_RETRY_MAX  120
 
 unsigned claude_error_retryable(claude_err_e err);
 unsigned claude_fault_retryable(const claude_fault_t *fault);

@@ -347,6 +347,13 @@ begun(void)
     is(claude_fault_retryable(&fault), 0, "not once the answer had begun");
 
     fault.begun = 0;
+    fault.retry_after = CLAUDE_RETRY_MAX;
+    is(claude_fault_retryable(&fault), 1, "as late as clients wait");
+
+    fault.retry_after = CLAUDE_RETRY_MAX + 1;
+    is(claude_fault_retryable(&fault), 0, "not later");
+
+    fault.retry_after = 0;
     fault.err = CLAUDE_ERR_TIMEOUT;
     is(claude_fault_retryable(&fault), 0, "a timeout may not");
 }
