@@ -116,7 +116,9 @@ const BAD = [
     /unique/],
   [{ tool_choice: { type: 'any' } }, /tools/],
   [{ messages: [{ role: 'user', content: '[[stub nonsense=1]]' }] },
-    /unknown key/],
+    /unknown nonsense=1/],
+  [{ messages: [{ role: 'user', content: '[[stub hang=nowhere]]' }] },
+    /unknown hang=nowhere/],
   [{ messages: [{ role: 'user', content: '[[stub deltas=x]]' }] },
     /whole number/],
   [{ messages: [{ role: 'user', content: '[[stub text="x' }] },
@@ -224,6 +226,14 @@ function get(options) {
     }).on('error', reject).end();
   });
 }
+
+test('outlives strange paths', async () => {
+  const { port } = new URL(stub.url);
+  for (const path of ['//', '//[', '/v1/models/%ff', '/v1/models/%2e%2e/']) {
+    const res = await get({ port, host: '127.0.0.1', path, headers: HEADERS });
+    assert.equal(res.status, 404, path);
+  }
+});
 
 test('runs as a command, on a port and a socket', async (t) => {
   const dir = mkdtempSync(join(tmpdir(), 'claude-stub-'));

@@ -75,7 +75,7 @@ export class Api {
    * @param {import('node:http').ServerResponse} res
    */
   handle(req, res) {
-    const url = new URL(req.url, 'http://stub');
+    const url = new URL(`http://stub${req.url}`);
     if (url.pathname.startsWith('/_stub/')) this.#control(req, res, url);
     else this.#serve(req, res, url);
   }
@@ -150,7 +150,7 @@ export class Api {
 
   #models(context, id) {
     const document = id === undefined ? modelList(context.url.searchParams)
-      : modelDocument(decodeURIComponent(id));
+      : modelDocument(id);
     if (!document) throw new ApiError(404, `model: ${id}`);
     this.#send(context, document);
   }

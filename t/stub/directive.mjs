@@ -5,9 +5,15 @@ const OPEN = '[[stub';
 const NUMBERS = ['after', 'bytes', 'cache-creation', 'cache-read', 'chunk',
   'cut', 'delay', 'deltas', 'first', 'garbage', 'input', 'output', 'reset',
   'size', 'status', 'times', 'truncate', 'wait'];
-const WORDS = ['ascii', 'body', 'crlf', 'echo', 'error', 'hang', 'kind',
-  'message', 'name', 'redacted', 'retry-after', 'retry-after-ms',
-  'should-retry', 'skip', 'stop', 'text', 'thinking', 'type', 'unified'];
+const WORDS = ['ascii', 'crlf', 'echo', 'error', 'message', 'name',
+  'redacted', 'retry-after', 'retry-after-ms', 'should-retry', 'skip', 'stop',
+  'text', 'thinking', 'type'];
+const CHOICES = {
+  body: ['empty', 'html'],
+  hang: ['headers', 'start', 'stream'],
+  kind: ['json', 'event', 'utf8', 'line'],
+  unified: ['allowed', 'allowed_warning', 'rejected'],
+};
 const NOT_NUMBERS = { cut: 'headers' };
 
 /**
@@ -55,7 +61,8 @@ function assign(directive, key, value) {
   else if ((key === 'args' || key === 'id') && tool) tool[key] = value;
   else if (NUMBERS.includes(key)) directive[key] = toNumber(key, value);
   else if (WORDS.includes(key)) directive[key] = String(value);
-  else throw new SyntaxError(`stub directive: unknown key ${key}`);
+  else if (CHOICES[key]?.includes(value)) directive[key] = value;
+  else throw new SyntaxError(`stub directive: unknown ${key}=${value}`);
 }
 
 function toNumber(key, value) {

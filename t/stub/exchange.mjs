@@ -3,6 +3,7 @@
 
 const LONGEST_WAIT = 600000;
 const LONGEST_HANG = 120000;
+const LONGEST_LINE = 64 * 1024 * 1024;
 
 /** The client went, or the stub closed the connection on purpose. */
 export class Gone extends Error {}
@@ -133,8 +134,7 @@ function garbage({ kind = 'json', bytes = 65536 }) {
     case 'event': return 'event: stub_news\ndata: {"type":"stub_news"}\n\n';
     case 'utf8': return Buffer.concat([Buffer.from(`${start}"text":"`),
       Buffer.from([0xc0, 0x80, 0xff]), Buffer.from('"}}\n\n')]);
-    case 'line': return Buffer.alloc(Math.min(Number(bytes), 2 ** 26), 'x');
-    default: throw new SyntaxError(`stub directive: kind ${kind}`);
+    default: return Buffer.alloc(Math.min(bytes, LONGEST_LINE), 'x');
   }
 }
 
