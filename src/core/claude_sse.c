@@ -23,6 +23,8 @@ typedef enum {
 } claude_sse_state_e;
 
 
+static claude_rc_t claude_sse_step(claude_sse_t *sse,
+    const unsigned char **pos, const unsigned char *end, claude_str_t *line);
 static claude_sse_state_e claude_sse_byte(claude_sse_state_e state,
     const unsigned char **pos);
 static claude_rc_t claude_sse_begin(claude_sse_t *sse, claude_str_t *line);
@@ -57,84 +59,83 @@ claude_rc_t
 claude_sse_next(claude_sse_t *sse, const unsigned char **pos,
     const unsigned char *end, claude_str_t *data)
 {
-    claude_rc_t           rc;
-    claude_str_t          line;
-    const unsigned char  *p, *eol;
+    claude_rc_t   rc;
+    claude_str_t  line;
 
     line.len = 0;
     line.data = NULL;
     rc = CLAUDE_OK;
 
-    for (p = *pos; p < end && rc == CLAUDE_OK; /* void */) {
+    while (*pos < end && rc == CLAUDE_OK) {
 
         if (sse->cr) {
             sse->cr = 0;
 
-            if (*p == '\n') {
-                p++;
+            if (**pos == '\n') {
+                (*pos)++;
                 continue;
             }
         }
 
-        switch (sse->state) {
-
-        case sse_line:
-            if (*p != '\n' && *p != '\r') {
-                sse->state = claude_sse_byte(sse->state, &p);
-                break;
-            }
-
-            claude_sse_eol(sse, &p);
+        if (sse->state == sse_line && (**pos == '\n' || **pos == '\r')) {
+            claude_sse_eol(sse, pos);
 
             if (sse->any) {
                 claude_sse_dispatch(sse, &line, data);
-                *pos = p;
                 return CLAUDE_OK;
             }
 
-            break;
-
-        case sse_data:
-            sse->state = claude_sse_byte(sse->state, &p);
-
-            if (sse->state != sse_skip) {
-                rc = claude_sse_begin(sse, &line);
-            }
-
-            break;
-
-        case sse_value:
-            eol = claude_sse_find_eol(p, end);
-            rc = claude_sse_value(sse, p, eol, eol != end, &line);
-            p = eol;
-
-            if (p != end) {
-                claude_sse_eol(sse, &p);
-            }
-
-            break;
-
-        case sse_skip:
-            p = claude_sse_find_eol(p, end);
-
-            if (p != end) {
-                claude_sse_eol(sse, &p);
-            }
-
-            break;
-
-        default:
-            sse->state = claude_sse_byte(sse->state, &p);
+            continue;
         }
-    }
 
-    *pos = p;
+        rc = claude_sse_step(sse, pos, end, &line);
+    }
 
     if (rc == CLAUDE_OK) {
         rc = claude_sse_carry(sse, line.data, line.len);
     }
 
     return (rc == CLAUDE_OK) ? CLAUDE_AGAIN : rc;
+}
+
+
+/* one byte, or the rest of a line */
+
+static claude_rc_t
+claude_sse_step(claude_sse_t *sse, const unsigned char **pos,
+    const unsigned char *end, claude_str_t *line)
+{
+    claude_rc_t           rc;
+    const unsigned char  *eol;
+
+    if (sse->state != sse_value && sse->state != sse_skip) {
+        rc = CLAUDE_OK;
+
+        if (sse->state == sse_data
+            && (**pos == ':' || **pos == '\n' || **pos == '\r'))
+        {
+            rc = claude_sse_begin(sse, line);
+        }
+
+        sse->state = claude_sse_byte(sse->state, pos);
+
+        return rc;
+    }
+
+    eol = claude_sse_find_eol(*pos, end);
+    rc = CLAUDE_OK;
+
+    if (sse->state == sse_value) {
+        rc = claude_sse_value(sse, *pos, eol, eol != end, line);
+    }
+
+    *pos = eol;
+
+    if (eol != end) {
+        claude_sse_eol(sse, pos);
+    }
+
+    return rc;
 }
 
 

@@ -47,7 +47,8 @@ typedef struct {
 
 
 static void golden(const char *input);
-static void cuts(const char *name, const file_t *input, const variant_t *variant);
+static void cuts(const char *name, const file_t *input,
+    const variant_t *variant);
 static file_t answer(const file_t *input, size_t cut, const variant_t *variant);
 static void start(call_t *call, const variant_t *variant);
 static void feed(call_t *call, const unsigned char *data, size_t len);
