@@ -36,6 +36,23 @@ export function isAlive(pid, started) {
   return read(pid)?.started === started;
 }
 
+/**
+ * @param {number} pid
+ * @returns {{name?: string, caught?: string}} the process's name, and the mask
+ *   of signals that it has a handler for; neither when it is gone
+ */
+export function signalsOf(pid) {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return {
+      name: /^Name:\s*(\S+)/m.exec(text)[1],
+      caught: /^SigCgt:\s*(\w+)/m.exec(text)[1],
+    };
+  } catch {
+    return {};
+  }
+}
+
 /** See proc(5), /proc/pid/stat: the name in parentheses may hold anything. */
 function read(pid) {
   try {

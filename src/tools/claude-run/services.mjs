@@ -25,7 +25,7 @@ export async function startAll(supervisor, run) {
   startBridge(supervisor, run, apiBase);
   startNginx(supervisor, run);
   say('Waiting for the first SDK process.');
-  await supervisor.until('the API', ALL_READY,
+  await supervisor.until('the API gives no good answer', ALL_READY,
     () => isHealthy(run.settings.httpPort));
 }
 
@@ -42,7 +42,7 @@ async function startStub(supervisor, { users, runtime }) {
         return url !== null;
       },
     });
-  await supervisor.until('the demo model', STUB_READY, () => url !== null);
+  await supervisor.until('the stub doesn\'t listen', STUB_READY, () => url !== null);
   return url;
 }
 

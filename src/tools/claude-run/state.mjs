@@ -118,7 +118,8 @@ export function claudeKeys(state, args, input = '') {
   const { status, stdout, stderr, error } = spawnSync(state.keysCommand, args,
     { input, encoding: 'utf8', env: { PATH: process.env.PATH } });
   if (status !== 0) {
-    throw new Failure(`claude-keys ${args[0]}: ${error?.code ?? stderr.trim()}`);
+    throw new Failure(`claude-keys ${args[0]}: `
+      + (error?.code ?? stderr.trim()));
   }
   return stdout;
 }

@@ -8,13 +8,14 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 import { fail, Failure } from './say.mjs';
-import { descendants, isAlive } from './processes.mjs';
+import { descendants, isAlive, signalsOf } from './processes.mjs';
 import { runAs } from './users.mjs';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 /** ms that programs have to go by themselves; the bridge's own is shorter. */
 const GRACE = 3000;
 const LOOK_AGAIN = 50;
+const WATCH = 250;
 
 export class Supervisor {
   #services = new Map();
@@ -27,9 +28,25 @@ export class Supervisor {
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.ended.then(() => { this.#stopping = true; });
     for (const name of SIGNALS) process.on(name, () => this.#end());
+    this.#watchMake();
     // whoever read our output is gone; the signal follows, if there is one
     process.stdout.on('error', () => {});
     process.stderr.on('error', () => {});
+  }
+
+  /**
+   * make passes SIGTERM on to us, but trusts that a terminal sends us SIGINT
+   * and SIGHUP too: where only make got one, it no longer catches it.
+   */
+  #watchMake() {
+    const make = process.ppid;
+    const { name, caught } = signalsOf(make);
+    if (name !== 'make') return;
+    setInterval(() => {
+      if (process.ppid !== make || signalsOf(make).caught !== caught) {
+        this.#end();
+      }
+    }, WATCH).unref();
   }
 
   /** @param {() => void} action at the end, in reverse order */
@@ -81,7 +98,7 @@ export class Supervisor {
     while (!this.#stopping) {
       if (await holds()) return true;
       if (Date.now() > deadline) {
-        throw new Failure(`${what}: not after ${limit / 1000} s`);
+        throw new Failure(`${what} after ${limit / 1000} s`);
       }
       await Promise.race([sleep(LOOK_AGAIN), this.ended]);
     }

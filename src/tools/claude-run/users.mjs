@@ -17,8 +17,9 @@ const BRIDGE = 'nobody';
  * @throws {Failure}
  */
 export function findUsers() {
-  if (process.getuid() !== 0) return { root: false, worker: null, bridge: null };
-  return { root: true, worker: lookUp(WORKER), bridge: lookUp(BRIDGE) };
+  const root = process.getuid() === 0;
+  const who = (name) => (root ? lookUp(name) : null);
+  return { root, worker: who(WORKER), bridge: who(BRIDGE) };
 }
 
 function lookUp(name) {
