@@ -91,7 +91,7 @@ $(out)/$(module): $(ngx)/Makefile FORCE
 	@$(MAKE) --no-print-directory -s -C $(NGINX_SRC) \
 	    -f $(ngx)/Makefile modules
 	@cmp -s $(ngx)/$(module) $@ || { echo "  LD  $(@F)"; \
-	    cp $(ngx)/$(module) $@; }
+	    cp $(ngx)/$(module) $@.new; mv -f $@.new $@; }
 
 $(ngx)/Makefile: config Makefile $(ngx).stamp
 	@echo "  CONFIGURE  $(NGINX_SRC)"
