@@ -8,6 +8,9 @@
 #include "ngx_http_claude.h"
 
 
+/* a Messages body is hardly longer than what it is made of; many tiny messages
+ * may make it up to twice as long */
+
 #define NGX_HTTP_CLAUDE_POOL  16384
 
 
@@ -145,6 +148,9 @@ ngx_http_claude_run(ngx_http_claude_ctx_t *ctx)
     ngx_http_claude_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_claude_module);
+
+    claude_out_init(&ctx->messages, &ctx->mem,
+                    2 * ctx->body_len + NGX_HTTP_CLAUDE_POOL);
 
     ctx->rc = ctx->dialect->request(&ctx->mem, ctx->body, ctx->body_len,
                                     &lcf->models, &ctx->messages, &ctx->facts,
