@@ -108,13 +108,12 @@ ngx_atomic_uint_t ngx_claude_keystore_generation(ngx_claude_keystore_t *ks);
 ngx_uint_t ngx_claude_keystore_alive(ngx_claude_keystore_t *ks,
     const ngx_claude_key_ref_t *ref, time_t now);
 
-
 /*
  * The store's side.  Changes become visible in file order only:
  * ngx_claude_keystore_apply() takes n changes that were read from *from up to
  * *to, and does nothing (NGX_DECLINED) unless the zone stands at from, or
- * behind one of the changes: those before it are skipped then.  May end with NGX_DECLINED
- * halfway too, when another process began a reread meanwhile.
+ * behind one of the changes: those before it are skipped then.  May end with
+ * NGX_DECLINED halfway too, when another process began a reread meanwhile.
  *
  * NGX_ERROR: some puts were refused, and are marked; the zone goes on behind
  * them, so that a later delete is felt whatever else goes wrong.  The key of a

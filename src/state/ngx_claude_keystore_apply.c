@@ -31,21 +31,6 @@ static ngx_uint_t ngx_claude_keystore_sweep(ngx_claude_keys_shm_t *shm,
     const claude_log_pos_t *pos, uint32_t *epoch, uint32_t *slot);
 
 
-static ngx_inline ngx_claude_standing_t *
-ngx_claude_keystore_standing(ngx_claude_keys_shm_t *shm)
-{
-    return &shm->standing[shm->current];
-}
-
-
-static ngx_inline ngx_uint_t
-ngx_claude_same_file(const claude_log_pos_t *a, const claude_log_pos_t *b)
-{
-    return a->dev == b->dev && a->ino == b->ino
-           && a->generation == b->generation;
-}
-
-
 ngx_int_t
 ngx_claude_keystore_apply(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *from, const claude_log_pos_t *to,
@@ -88,7 +73,7 @@ ngx_claude_keystore_slice(ngx_claude_keys_shm_t *shm,
     const claude_log_pos_t  *at;
 
     i = *done;
-    standing = *ngx_claude_keystore_standing(shm);
+    standing = *ngx_claude_keys_standing(shm);
 
     if (!ngx_claude_same_file(&standing.pos, from)) {
         return NGX_DECLINED;
@@ -136,7 +121,7 @@ ngx_claude_keystore_arrive(ngx_claude_keys_shm_t *shm,
 {
     ngx_claude_standing_t  standing;
 
-    standing = *ngx_claude_keystore_standing(shm);
+    standing = *ngx_claude_keys_standing(shm);
 
     if (standing.pos.offset < to->offset) {
         standing.pos = *to;
@@ -216,7 +201,7 @@ ngx_claude_keystore_gone(ngx_claude_keys_shm_t *shm, uint32_t slot)
 {
     ngx_claude_standing_t  *standing;
 
-    standing = ngx_claude_keystore_standing(shm);
+    standing = ngx_claude_keys_standing(shm);
 
     return standing->rereading
            && shm->records[slot].epoch != standing->epoch;
@@ -239,7 +224,7 @@ ngx_claude_keystore_place(ngx_claude_keys_shm_t *shm,
 
     ngx_claude_keystore_fill(redo, put);
 
-    redo->record.epoch = ngx_claude_keystore_standing(shm)->epoch;
+    redo->record.epoch = ngx_claude_keys_standing(shm)->epoch;
 
     if (old) {
         ngx_claude_keystore_succeed(redo, old);
@@ -376,7 +361,7 @@ ngx_claude_keystore_position(ngx_claude_keystore_t *ks, claude_log_pos_t *pos)
 {
     ngx_claude_keys_lock(ks);
 
-    *pos = ngx_claude_keystore_standing(ks->shm)->pos;
+    *pos = ngx_claude_keys_standing(ks->shm)->pos;
 
     ngx_claude_keys_unlock(ks);
 }
@@ -393,7 +378,7 @@ ngx_claude_keystore_reread_begin(ngx_claude_keystore_t *ks,
 
     ngx_claude_keys_lock(ks);
 
-    standing = *ngx_claude_keystore_standing(ks->shm);
+    standing = *ngx_claude_keys_standing(ks->shm);
 
     if (ngx_claude_same_file(&standing.pos, old)
         && standing.pos.offset == old->offset)
@@ -450,7 +435,7 @@ ngx_claude_keystore_sweep(ngx_claude_keys_shm_t *shm,
     ngx_claude_record_t   *record;
     ngx_claude_standing_t  standing;
 
-    standing = *ngx_claude_keystore_standing(shm);
+    standing = *ngx_claude_keys_standing(shm);
 
     if (!standing.rereading
         || !ngx_claude_same_file(&standing.pos, pos)
@@ -485,96 +470,4 @@ ngx_claude_keystore_sweep(ngx_claude_keys_shm_t *shm,
     ngx_claude_keys_stand(shm, &standing);
 
     return 0;
-}
-
-
-ngx_uint_t
-ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
-    const claude_log_pos_t *pos)
-{
-    ngx_uint_t         first;
-    claude_log_pos_t  *last;
-
-    ngx_claude_keys_lock(ks);
-
-    last = &ks->shm->complaint;
-    first = !ngx_claude_same_file(last, pos) || last->line != pos->line;
-
-    *last = *pos;
-
-    ngx_claude_keys_unlock(ks);
-
-    return first;
-}
-
-
-ngx_uint_t
-ngx_claude_keystore_take_used(ngx_claude_keystore_t *ks,
-    claude_change_t *uses, ngx_uint_t n)
-{
-    uint32_t                word, slot;
-    uint64_t               *bits;
-    ngx_uint_t              i, taken;
-    ngx_claude_record_t    *record;
-    ngx_claude_keys_shm_t  *shm;
-
-    taken = 0;
-    shm = ks->shm;
-
-    ngx_claude_keys_lock(ks);
-
-    word = shm->word;
-
-    for (i = 0; i < shm->words && taken < n; i++) {
-        bits = &shm->used[word];
-
-        while (*bits && taken < n) {
-            slot = word * 64 + __builtin_ctzll(*bits);
-            record = &shm->records[slot];
-
-            if (record->state == NGX_CLAUDE_SLOT_KEY) {
-                uses[taken].op = CLAUDE_OP_USE;
-                uses[taken].record.last_used = record->last_used;
-                ngx_memcpy(uses[taken].record.id, record->id,
-                           CLAUDE_KEY_ID_LEN);
-                taken++;
-            }
-
-            *bits &= *bits - 1;
-        }
-
-        if (*bits == 0) {
-            word = (word + 1 < shm->words) ? word + 1 : 0;
-        }
-    }
-
-    shm->word = word;
-
-    ngx_claude_keys_unlock(ks);
-
-    return taken;
-}
-
-
-void
-ngx_claude_keystore_give_used(ngx_claude_keystore_t *ks,
-    const claude_change_t *uses, ngx_uint_t n)
-{
-    uint32_t                slot;
-    ngx_uint_t              i;
-    ngx_claude_keys_shm_t  *shm;
-
-    shm = ks->shm;
-
-    ngx_claude_keys_lock(ks);
-
-    for (i = 0; i < n; i++) {
-        slot = ngx_claude_keys_by_id(shm, uses[i].record.id);
-
-        if (slot != NGX_CLAUDE_SLOT_NONE) {
-            shm->used[slot / 64] |= (uint64_t) 1 << (slot % 64);
-        }
-    }
-
-    ngx_claude_keys_unlock(ks);
 }

@@ -144,4 +144,19 @@ void ngx_claude_keys_stand(ngx_claude_keys_shm_t *shm,
     const ngx_claude_standing_t *standing);
 
 
+static ngx_inline ngx_claude_standing_t *
+ngx_claude_keys_standing(ngx_claude_keys_shm_t *shm)
+{
+    return &shm->standing[shm->current];
+}
+
+
+static ngx_inline ngx_uint_t
+ngx_claude_same_file(const claude_log_pos_t *a, const claude_log_pos_t *b)
+{
+    return a->dev == b->dev && a->ino == b->ino
+           && a->generation == b->generation;
+}
+
+
 #endif /* NGX_CLAUDE_KEYSTORE_INDEX_H */

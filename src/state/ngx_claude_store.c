@@ -83,9 +83,9 @@ ngx_claude_store_take_over(ngx_shm_zone_t *zone, ngx_claude_store_t *store,
 
     if (old && ngx_memcmp(old->id, store->id, CLAUDE_STORE_ID_LEN) != 0) {
         ngx_log_error(NGX_LOG_EMERG, zone->shm.log, 0,
-                      "\"%V\" is another store than the one that zone \"%V\" "
-                      "was loaded from: give the zone another name, or "
-                      "restart nginx", &store->path, &zone->shm.name);
+                      "\"%V\" is missing, or is not the store that zone "
+                      "\"%V\" was loaded from: put that back, or restart "
+                      "nginx", &store->path, &zone->shm.name);
         return NGX_ERROR;
     }
 

@@ -45,10 +45,10 @@ typedef struct {
 
     /*
      * Worker: makes n changes durable, in order and all or none, and visible,
-     * then calls done: CLAUDE_OK; CLAUDE_TOO_LARGE, the zone has no room for
-     * one of them, although the store has; CLAUDE_BUSY, not in time; else
-     * what was wrong with the store.  changes are copied.  NGX_ERROR: not
-     * begun, done is not called.
+     * then calls done: CLAUDE_OK; CLAUDE_TOO_LARGE, the store has them, but
+     * the zone has no room for one; CLAUDE_BUSY, not in time; else what was
+     * wrong with the store, which may have them or not.  changes are copied.
+     * NGX_ERROR: not begun, done is not called.
      */
     ngx_int_t            (*append)(ngx_claude_store_t *store,
                               const claude_change_t *changes, ngx_uint_t n,

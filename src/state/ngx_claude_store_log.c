@@ -59,6 +59,7 @@ static ngx_int_t
 ngx_claude_store_log_open(ngx_conf_t *cf, ngx_claude_store_t *store)
 {
     char                  *path;
+    u_char                 line[NGX_CLAUDE_LOG_LINE_LEN];
     unsigned               which;
     claude_rc_t            rc;
     claude_log_pos_t       pos;
@@ -94,8 +95,8 @@ ngx_claude_store_log_open(ngx_conf_t *cf, ngx_claude_store_t *store)
 
     if (rc != CLAUDE_OK && rc != CLAUDE_DONE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, error.sys,
-                           "key log %s:%uL %s", path, error.line,
-                           error.reason);
+                           "key log %s%s %s", path,
+                           ngx_claude_log_line(line, &error), error.reason);
         return NGX_ERROR;
     }
 
@@ -180,6 +181,7 @@ static ngx_int_t
 ngx_claude_store_log_load(ngx_claude_store_t *store, ngx_uint_t reused,
     ngx_log_t *log)
 {
+    u_char                  line[NGX_CLAUDE_LOG_LINE_LEN];
     claude_rc_t             rc;
     claude_log_error_t      error;
     ngx_claude_log_ctx_t   *ctx;
@@ -211,8 +213,8 @@ ngx_claude_store_log_load(ngx_claude_store_t *store, ngx_uint_t reused,
     rc = ngx_claude_log_read_all(load, &error, log);
 
     if (rc != CLAUDE_DONE) {
-        ngx_log_error(NGX_LOG_EMERG, log, error.sys, "key log %V:%uL %s",
-                      &store->path, error.line,
+        ngx_log_error(NGX_LOG_EMERG, log, error.sys, "key log %V%s %s",
+                      &store->path, ngx_claude_log_line(line, &error),
                       load->reason ? load->reason : error.reason);
     }
 
@@ -442,4 +444,18 @@ ngx_claude_log_suspect(ngx_claude_store_t *store,
 
     return (rc == CLAUDE_OK) ? NULL
                              : "has a token that the store's key can't open";
+}
+
+
+u_char *
+ngx_claude_log_line(u_char buf[NGX_CLAUDE_LOG_LINE_LEN],
+    const claude_log_error_t *error)
+{
+    buf[0] = '\0';
+
+    if (error->line) {
+        ngx_sprintf(buf, ":%uL%Z", error->line);
+    }
+
+    return buf;
 }

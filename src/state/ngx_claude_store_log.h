@@ -1,6 +1,6 @@
 
 /*
- * Inside the store that is a key log: what its two files share.  For
+ * Inside the store that is a key log: what its files share.  For
  * ngx_claude_store_log*.c alone.
  */
 
@@ -10,6 +10,12 @@
 
 
 #include "ngx_claude_store.h"
+
+
+/* changes of others that a task takes at once: what it holds is bounded by
+ * that, and by what it is to write */
+
+#define NGX_CLAUDE_LOG_READ_MAX  1024
 
 
 typedef struct ngx_claude_log_write_s  ngx_claude_log_write_t;
@@ -59,6 +65,8 @@ typedef struct {
 } ngx_claude_log_ctx_t;
 
 
+/* ngx_claude_store_log.c */
+
 /* the handlers' checks: a text for what this store can't have written, or NULL.
  * Opens the token of a put; in any thread. */
 
@@ -66,6 +74,33 @@ const char *ngx_claude_log_suspect_header(ngx_claude_store_t *store,
     const claude_header_t *header);
 const char *ngx_claude_log_suspect(ngx_claude_store_t *store,
     const claude_change_t *change);
+
+/* ":12", or nothing where it is the file as a whole that is at fault */
+
+#define NGX_CLAUDE_LOG_LINE_LEN  (NGX_INT64_LEN + 2)
+
+u_char *ngx_claude_log_line(u_char buf[NGX_CLAUDE_LOG_LINE_LEN],
+    const claude_log_error_t *error);
+
+/* ngx_claude_store_log_task.c */
+
+/* starts the task of ctx->job: an append of job.own, or a read; handler is
+ * called back.  NGX_ERROR: the thread pool's queue is full. */
+
+ngx_int_t ngx_claude_log_post(ngx_claude_store_t *store,
+    ngx_event_handler_pt handler);
+
+/* gives the zone what the task read; NGX_DECLINED: it does not go on from
+ * where the zone stands by now */
+
+ngx_int_t ngx_claude_log_publish(ngx_claude_store_t *store);
+
+/* why the task failed; trouble logs it, once for all processes */
+
+const char *ngx_claude_log_reason(const ngx_claude_log_job_t *job);
+void ngx_claude_log_trouble(ngx_claude_store_t *store);
+
+/* ngx_claude_store_log_queue.c */
 
 ngx_int_t ngx_claude_store_log_append(ngx_claude_store_t *store,
     const claude_change_t *changes, ngx_uint_t n,
