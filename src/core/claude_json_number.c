@@ -1,7 +1,6 @@
 
 #include "claude_json_reader.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 

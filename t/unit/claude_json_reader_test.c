@@ -1,0 +1,548 @@
+
+#include "claude_json_reader.h"
+
+#include "tap.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+
+/* the tokens of a text, one letter a token: names and strings as they mean,
+ * then the depth of each */
+
+typedef struct {
+    char                   tokens[512];
+    size_t                 len;
+    size_t                 count;
+    size_t                 stop;    /* at this token, 0: at none */
+} trace_t;
+
+
+static void
+trace_add(trace_t *trace, const void *data, size_t len)
+{
+    if (trace->len + len < sizeof(trace->tokens)) {
+        memcpy(trace->tokens + trace->len, data, len);
+        trace->len += len;
+        trace->tokens[trace->len] = '\0';
+    }
+}
+
+
+static claude_rc_t
+trace_token(void *ctx, const claude_json_token_t *token)
+{
+    char      depth;
+    trace_t  *trace;
+
+    static const char  types[] = " zftns:{}[]";
+
+    trace = ctx;
+
+    trace_add(trace, &types[token->type], 1);
+    depth = (char) ('0' + token->depth);
+    trace_add(trace, &depth, 1);
+
+    if (token->type >= CLAUDE_JSON_NUMBER && token->type <= CLAUDE_JSON_NAME) {
+        trace_add(trace, "(", 1);
+        trace_add(trace, token->text.data, token->text.len);
+        trace_add(trace, "|", 1);
+        trace_add(trace, token->raw.data, token->raw.len);
+        trace_add(trace, ")", 1);
+    }
+
+    return (++trace->count == trace->stop) ? CLAUDE_DONE : CLAUDE_OK;
+}
+
+
+/* the text lies at the end of its block, so that a sanitizer sees a byte too
+ * much */
+
+static claude_rc_t
+read_text(const void *text, size_t len, trace_t *trace,
+    claude_json_error_t *error)
+{
+    claude_rc_t     rc;
+    unsigned char  *block;
+
+    block = malloc(len ? len : 1);
+    memcpy(block, text, len);
+
+    trace->len = 0;
+    trace->count = 0;
+    trace->tokens[0] = '\0';
+
+    rc = claude_json_read(block, len, trace_token, trace, error);
+
+    free(block);
+
+    return rc;
+}
+
+
+static void
+test_tokens(void)
+{
+    size_t               i;
+    trace_t              trace;
+    claude_json_error_t  error;
+
+    static const struct {
+        const char  *text;
+        const char  *tokens;
+    } cases[] = {
+        { "{}", "{0}0" },
+        { "[]", "[0]0" },
+        { " null ", "z0" },
+        { "true", "t0" },
+        { "false\n", "f0" },
+        { "0", "n0(0|0)" },
+        { "-12.5e+3", "n0(-12.5e+3|-12.5e+3)" },
+        { " 7 ", "n0(7|7)" },
+        { "\"\"", "s0(|\"\")" },
+        { "\"a\\n\\u0041\\ud83d\\ude00\\/\"",
+          "s0(a\nA\xf0\x9f\x98\x80/|\"a\\n\\u0041\\ud83d\\ude00\\/\")" },
+        { "{\"a\":1,\"b\":[2 ,{\"c\" : null}],\"\\u0064\":\"e\"}",
+          "{0:1(a|\"a\")n1(1|1):1(b|\"b\")[1n2(2|2){2:3(c|\"c\")z3}2]1"
+          ":1(d|\"\\u0064\")s1(e|\"e\")}0" },
+        { "[[],[ ],{},1]", "[0[1]1[1]1{1}1n1(1|1)]0" },
+        { "{\"a\":{\"a\":{\"a\":0}},\"b\":{\"a\":0}}",
+          "{0:1(a|\"a\"){1:2(a|\"a\"){2:3(a|\"a\")n3(0|0)}2}1"
+          ":1(b|\"b\"){1:2(a|\"a\")n2(0|0)}1}0" }
+    };
+
+    trace.stop = 0;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        is(read_text(cases[i].text, strlen(cases[i].text), &trace, &error),
+           CLAUDE_OK, "%s", cases[i].text);
+        is_str(trace.tokens, cases[i].tokens, "its tokens");
+    }
+}
+
+
+static void
+test_faults(void)
+{
+    size_t               i;
+    trace_t              trace;
+    claude_json_error_t  error;
+
+    static const struct {
+        claude_str_t  text;
+        size_t        offset;
+        const char   *reason;
+    } cases[] = {
+#define END      "unexpected end of the text"
+#define BYTE     "unexpected character"
+#define VALUE    "unexpected value"
+#define TAIL     "bytes after the value"
+#define UTF8     "malformed UTF-8"
+#define TWICE    "a name twice in one object"
+#define LONE     "a lone surrogate"
+#define CONTROL  "a control character in a string"
+#define ESCAPE   "an invalid escape in a string"
+#define LARGE    "a number too large"
+
+        { claude_string(""), 0, END },
+        { claude_string(" \n"), 2, END },
+        { claude_string("\xef\xbb\xbf{}"), 0, "a byte order mark" },
+        { claude_string("{\"a\":1"), 6, END },
+        { claude_string("{\"a\":"), 5, END },
+        { claude_string("{\"a"), 3, END },
+        { claude_string("[\"a\\"), 4, END },
+        { claude_string("[\"a\\u00"), 7, END },
+        { claude_string("[1"), 2, END },
+        { claude_string("[-"), 2, END },
+        { claude_string("[tru"), 4, END },
+        { claude_string("-"), 1, END },
+        { claude_string("1."), 2, END },
+        { claude_string("nul"), 3, END },
+        { claude_string("{} {}"), 3, TAIL },
+        { claude_string("1 2"), 2, TAIL },
+        { claude_string("{}\"abc"), 2, TAIL },
+        { claude_string("\"a\"x"), 3, TAIL },
+        { claude_string("{}\0"), 2, TAIL },
+        { claude_string("01"), 1, TAIL },
+        { claude_string("[1,]"), 3, BYTE },
+        { claude_string("[,1]"), 1, BYTE },
+        { claude_string("[1,,2]"), 3, BYTE },
+        { claude_string("[1 2]"), 3, BYTE },
+        { claude_string("[1}"), 2, BYTE },
+        { claude_string("{\"a\":1]"), 6, BYTE },
+        { claude_string("{\"a\" 1}"), 5, BYTE },
+        { claude_string("{\"a\":1,}"), 7, BYTE },
+        { claude_string("{\"a\":1 \"b\":2}"), 7, BYTE },
+        { claude_string("{\"a\"::1}"), 5, BYTE },
+        { claude_string("{a:1}"), 1, BYTE },
+        { claude_string("{1:1}"), 1, VALUE },
+        { claude_string("{null:1}"), 1, VALUE },
+        { claude_string("{'a':1}"), 1, BYTE },
+        { claude_string("/**/{}"), 0, BYTE },
+        { claude_string("[1]//"), 3, TAIL },
+        { claude_string("[tRue]"), 2, BYTE },
+        { claude_string("[nan]"), 2, BYTE },
+        { claude_string("[+1]"), 1, BYTE },
+        { claude_string("[-x]"), 2, BYTE },
+        { claude_string("[1.x]"), 3, BYTE },
+        { claude_string("[.5]"), 1, BYTE },
+        { claude_string("[1ex]"), 3, BYTE },
+        { claude_string("[1e+]"), 4, BYTE },
+        { claude_string("[01]"), 2, BYTE },
+        { claude_string("[0x1]"), 2, BYTE },
+        { claude_string("\v1"), 0, BYTE },
+        { claude_string("[1,\f2]"), 3, BYTE },
+        { claude_string("1\v"), 1, TAIL },
+        { claude_string("[\"a\nb\"]"), 3, CONTROL },
+        { claude_string("[\"a\0b\"]"), 3, CONTROL },
+        { claude_string("[\"\\x41\"]"), 3, ESCAPE },
+        { claude_string("[\"\\u00g0\"]"), 6, ESCAPE },
+        { claude_string("[\"\\\0\"]"), 3, ESCAPE },
+        { claude_string("[\"\xc0\x80\"]"), 2, UTF8 },
+        { claude_string("[\"\xed\xa0\x80\"]"), 2, UTF8 },
+        { claude_string("[\"a\xf4\x90\x80\x80\"]"), 3, UTF8 },
+        { claude_string("[\"\xe0\x9f\xbf\"]"), 2, UTF8 },
+        { claude_string("[\"\xf0\x8f\xbf\xbf\"]"), 2, UTF8 },
+        { claude_string("[\"\xc3\"]"), 2, UTF8 },
+        { claude_string("[\"\x80\"]"), 2, UTF8 },
+        { claude_string("[\"\xff\"]"), 2, UTF8 },
+        { claude_string("[\"0123456789abcdef\xe2\x82"), 18, UTF8 },
+        { claude_string("[\"\\ud800\"]"), 2, LONE },
+        { claude_string("[\"\\udc00\\ud800\"]"), 2, LONE },
+        { claude_string("[\"\\\\\\ud800x\"]"), 4, LONE },
+        { claude_string("[\"\\ud800\\n\"]"), 2, LONE },
+        { claude_string("[\"\\ud800\\u0041\"]"), 2, LONE },
+        { claude_string("[\"\\ud83d\\ude00\\uD83D\"]"), 14, LONE },
+        { claude_string("{\"\\udead\":1}"), 2, LONE },
+        { claude_string("{\"a\\u0000\":1}"), 3, "\\u0000 in a name" },
+        { claude_string("{\"a\":1,\"a\":2}"), 7, TWICE },
+        { claude_string("{\"a\":1,\"\\u0061\":2}"), 7, TWICE },
+        { claude_string("{\"\":1,\"b\":{\"b\":1},\"\":2}"), 18, TWICE },
+        { claude_string("[1e999]"), 1, LARGE },
+        { claude_string("[-1E+309]"), 1, LARGE },
+        { claude_string("[1.7976931348623159e308]"), 1, LARGE },
+        { claude_string("[0,1e99999999999999999999]"), 3, LARGE }
+    };
+
+    trace.stop = 0;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        is(read_text(cases[i].text.data, cases[i].text.len, &trace, &error),
+           CLAUDE_INVALID, "%.*s", (int) cases[i].text.len,
+           (const char *) cases[i].text.data);
+        is(error.offset, cases[i].offset, "where");
+        is_str(error.reason, cases[i].reason, "why");
+    }
+}
+
+
+static void
+test_allowed(void)
+{
+    size_t               i;
+    trace_t              trace;
+    claude_json_error_t  error;
+
+    static const claude_str_t  cases[] = {
+        claude_string("[\"\\u0000\"]"),
+        claude_string("[\"\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80\xed\x9f\xbf"
+                      "\xee\x80\x80\xef\xbf\xbf\xf0\x90\x80\x80"
+                      "\xf4\x8f\xbf\xbf\"]"),
+        claude_string("[1e308,1.7976931348623157e308,1e-999,-0,0e999,"
+                      "0.0e+999999999999999999]"),
+        claude_string("[\"\\ufffe\\uffff\\ud834\\udd1e\"]"),
+        claude_string("{\"a\":1,\"A\":2,\"a \":3,\"\":4}")
+    };
+
+    trace.stop = 0;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        is(read_text(cases[i].data, cases[i].len, &trace, &error), CLAUDE_OK,
+           "%.*s", (int) cases[i].len, (const char *) cases[i].data);
+    }
+}
+
+
+static void
+test_handler(void)
+{
+    trace_t              trace;
+    claude_json_error_t  error;
+
+    trace.stop = 3;
+
+    is(read_text("[10, 20, x]", 11, &trace, &error), CLAUDE_DONE,
+       "what the handler returns is returned");
+    is(error.offset, 7, "with the end of its token");
+    is_str(error.reason, NULL, "and no reason");
+}
+
+
+/* what one byte makes of a large text */
+
+static char *
+repeat(const char *text, size_t n, size_t *len)
+{
+    char    *block;
+    size_t   i, size;
+
+    size = strlen(text);
+    block = malloc(n * size + 1);
+
+    for (i = 0; i < n; i++) {
+        memcpy(block + i * size, text, size);
+    }
+
+    *len = n * size;
+    block[*len] = '\0';
+
+    return block;
+}
+
+
+static void
+expect(char *text, size_t len, claude_rc_t rc, size_t offset,
+    const char *reason, const char *name)
+{
+    trace_t              trace;
+    claude_json_error_t  error;
+
+    trace.stop = 0;
+
+    is(read_text(text, len, &trace, &error), rc, "%s", name);
+
+    if (rc == CLAUDE_INVALID) {
+        is(error.offset, offset, "where");
+        is_str(error.reason, reason, "why");
+    }
+
+    free(text);
+}
+
+
+static void
+test_bounds(void)
+{
+    char    *text;
+    size_t   len;
+
+    text = repeat("[", 300000, &len);
+    expect(text, len, CLAUDE_INVALID, CLAUDE_JSON_DEPTH, "nested too deep",
+           "300,000 deep");
+
+    text = repeat("{\"a\":", 300000, &len);
+    expect(text, len, CLAUDE_INVALID, 5 * CLAUDE_JSON_DEPTH,
+           "nested too deep", "300,000 objects deep");
+
+    text = repeat("[", CLAUDE_JSON_DEPTH, &len);
+    text = realloc(text, 2 * len);
+    memset(text + len, ']', len);
+    expect(text, 2 * len, CLAUDE_OK, 0, NULL, "as deep as is allowed");
+
+    text = repeat("1,", 500000, &len);
+    text[0] = '[';
+    expect(text, len, CLAUDE_INVALID, 1, BYTE, "1 MB of 1, and a comma first");
+
+    text = repeat("1,", 500000, &len);
+    expect(text, len, CLAUDE_INVALID, 1, TAIL, "1 MB of 1,");
+
+    text = repeat("1", 309, &len);
+    expect(text, len, CLAUDE_OK, 0, NULL, "309 digits");
+
+    text = repeat("1", 310, &len);
+    expect(text, len, CLAUDE_INVALID, 0, LARGE, "310 digits");
+
+    text = repeat("0", 1000000, &len);
+    memcpy(text + 1, ".", 1);
+    memcpy(text + len - 9, "1e1000000", 9);
+    expect(text, len, CLAUDE_OK, 0, NULL, "zeros that the exponent takes");
+
+    text = repeat("\"", 2000000, &len);
+    memset(text + 1, 'x', len - 1);
+    expect(text, len, CLAUDE_INVALID, len, END, "a string without end");
+}
+
+
+static void
+test_names(void)
+{
+    char    *text, *p;
+    size_t   i, n, second, third;
+
+    text = malloc(16 * (CLAUDE_JSON_NAMES + 2));
+
+    for (n = CLAUDE_JSON_NAMES; n <= CLAUDE_JSON_NAMES + 1; n++) {
+        p = text + sprintf(text, "{");
+
+        for (i = 0; i < n; i++) {
+            p += sprintf(p, "\"%zu\":0,", i);
+        }
+
+        p[-1] = '}';
+
+        if (n == CLAUDE_JSON_NAMES) {
+            expect(strdup(text), strlen(text), CLAUDE_OK, 0, NULL,
+                   "as many names as are allowed");
+
+        } else {
+            p = strstr(text, "\"4096\"");
+            expect(strdup(text), strlen(text), CLAUDE_INVALID,
+                   (size_t) (p - text), "too many names in one object",
+                   "and one more");
+        }
+    }
+
+    /* many, of which some come again */
+
+    p = text + sprintf(text, "{");
+
+    for (i = 0; i < 1000; i++) {
+        p += sprintf(p, "\"%zu\":{\"0\":0},", i);
+    }
+
+    second = (size_t) (p - text);
+    p += sprintf(p, "\"700\":0,");
+    third = (size_t) (p - text);
+    p += sprintf(p, "\"3\":0}");
+
+    ok(second < third, "two names twice");
+    expect(strdup(text), strlen(text), CLAUDE_INVALID, second, TWICE,
+           "the first of them is named");
+
+    free(text);
+}
+
+
+static void
+test_numbers(void)
+{
+    size_t    i;
+    double    value;
+    uint64_t  n;
+
+    static const struct {
+        claude_str_t  raw;
+        double        value;
+    } cases[] = {
+        { claude_string("0"), 0 },
+        { claude_string("-0.0"), 0 },
+        { claude_string("0.7"), 0.7 },
+        { claude_string("1e-1"), 0.1 },
+        { claude_string("-2"), -2 },
+        { claude_string("0.000012345E5"), 1.2345 },
+        { claude_string("100.250"), 100.25 },
+        { claude_string("5e-324"), 5e-324 },
+        { claude_string("123456789012345678901234567890"),
+          1.2345678901234568e29 }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        value = 99;
+        is(claude_json_double(&cases[i].raw, -1e300, 1e300, &value), CLAUDE_OK,
+           "%s", (const char *) cases[i].raw.data);
+        ok(value == cases[i].value, "is %g", value);
+    }
+
+    is(claude_json_double(&cases[2].raw, 0, 0.69, &value), CLAUDE_INVALID,
+       "above the range");
+    is(claude_json_double(&cases[2].raw, 0.71, 1, &value), CLAUDE_INVALID,
+       "below the range");
+
+#define number(s, max)                                                        \
+    claude_json_uint(&(claude_str_t) claude_string(s), max, &n)
+
+    is(number("0", 0), CLAUDE_OK, "0");
+    is(n, 0, "is 0");
+    is(number("18446744073709551615", UINT64_MAX), CLAUDE_OK, "2^64 - 1");
+    ok(n == UINT64_MAX, "is that");
+    is(number("18446744073709551616", UINT64_MAX), CLAUDE_INVALID, "2^64");
+    is(number("10", 10), CLAUDE_OK, "the bound");
+    is(number("11", 10), CLAUDE_INVALID, "above the bound");
+    is(number("9", 5), CLAUDE_INVALID, "a digit above the bound");
+    is(number("-1", 10), CLAUDE_INVALID, "below 0");
+    is(number("1.0", 10), CLAUDE_INVALID, "a fraction");
+    is(number("1e1", 10), CLAUDE_INVALID, "an exponent");
+    is(number("", 10), CLAUDE_INVALID, "nothing");
+}
+
+
+static void
+test_utf8(void)
+{
+    size_t         i, j, bad;
+    unsigned char  text[40];
+
+    bad = 0;
+
+    for (i = 0; i < sizeof(text); i++) {
+        for (j = 0; j <= i; j++) {
+            memset(text, 'x', sizeof(text));
+            text[j] = 0xff;
+            bad += (claude_utf8_span(text, i) != ((j < i) ? j : i));
+        }
+    }
+
+    is(bad, 0, "a bad byte is found wherever it stands");
+    is(claude_utf8_span((unsigned char *) "\xc3\xa9\xc3", 3), 2,
+       "a character cut off");
+}
+
+
+/* yajl itself would crash without memory */
+
+static void
+test_no_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+    int                   status;
+    pid_t                 pid;
+    char                 *text;
+    size_t                len;
+    trace_t               trace;
+    struct rlimit         limit;
+    claude_json_error_t   error;
+
+    text = repeat("\\n", 32 << 20, &len);
+    text[0] = '"';
+    text[1] = ' ';
+    text[len - 2] = ' ';
+    text[len - 1] = '"';
+
+    trace.stop = 0;
+    trace.len = 0;
+    trace.count = 0;
+
+    pid = fork();
+
+    if (pid == 0) {
+        limit.rlim_cur = limit.rlim_max = 80 << 20;
+        setrlimit(RLIMIT_AS, &limit);
+        _exit((int) claude_json_read((unsigned char *) text, len, trace_token,
+                                     &trace, &error));
+    }
+
+    waitpid(pid, &status, 0);
+    ok(WIFEXITED(status), "no crash without memory");
+    is(WEXITSTATUS(status), CLAUDE_NO_MEMORY, "but an answer");
+
+    free(text);
+#endif
+}
+
+
+int
+main(void)
+{
+    test_tokens();
+    test_faults();
+    test_allowed();
+    test_handler();
+    test_bounds();
+    test_names();
+    test_numbers();
+    test_utf8();
+    test_no_memory();
+
+    return done_testing();
+}
