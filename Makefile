@@ -30,12 +30,14 @@ libs := -lyajl -lsodium
 core := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/core/*.c))
 keys := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/tools/claude_keys*.c))
 units := $(patsubst t/%.c,$(out)/%,$(wildcard t/unit/*_test.c))
-replays := $(patsubst t/%.c,$(out)/%,$(wildcard t/fuzz/*_fuzz.c))
+targets := $(filter-out replay,$(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c)))
+replays := $(addprefix $(out)/replay/,$(targets))
+fuzzers := $(addprefix $(out)/fuzzer/,$(targets))
 quiet = @echo "  $(1)  $@";
 
 
-.PHONY: all module run test bench fuzz sanitize units replays deps clean help
-.PHONY: FORCE
+.PHONY: all module run test bench fuzz sanitize deps clean help
+.PHONY: units replays fuzzers FORCE
 
 all: module $(out)/claude-keys	## build the module and claude-keys
 
@@ -62,11 +64,13 @@ bench:	## what a request and a stream cost, beside plain proxy_pass
 fuzz:	## fuzz each target for FUZZ_TIME seconds (60)
 	@src/tools/claude-deps.sh fuzz
 	@$(MAKE) --no-print-directory -s fuzzers
-	@for fuzzer in $(fuzzers); do \
-	    name=$${fuzzer##*/}; mkdir -p $(out)/corpus/$$name; \
+	@for name in $(targets); do \
 	    echo "  FUZZ  $$name, $(FUZZ_TIME) s"; \
-	    $$fuzzer -max_total_time=$(FUZZ_TIME) -print_final_stats=1 \
-	        $(out)/corpus/$$name t/fuzz/corpus/$${name%_fuzz}; \
+	    corpus=$${name#fuzz_}; corpus=$${corpus%_fuzz}; \
+	    mkdir -p $(out)/corpus/$$corpus t/fuzz/corpus/$$corpus; \
+	    $(out)/fuzzer/$$name -max_total_time=$(FUZZ_TIME) -verbosity=0 \
+	        -print_final_stats=1 -artifact_prefix=$(out)/corpus/ \
+	        $(out)/corpus/$$corpus t/fuzz/corpus/$$corpus; \
 	done
 
 sanitize:	## run the tests under ASan and UBSan
@@ -129,23 +133,25 @@ $(out)/unit/%: t/unit/%.c $(core) Makefile
 	$(call quiet,CC) mkdir -p $(@D); \
 	$(CC) -o $@ $< $(core) -Isrc/core $(cflags) $(ldflags) $(libs)
 
+# fuzz targets: with a main that replays a corpus, for the tests, and with
+# libFuzzer; in both sanitizers watch the core too
+
+watched := -fsanitize=address,undefined -fno-sanitize-recover=all -O1
+
 replays: $(replays)
 
-$(out)/fuzz/%: t/fuzz/%.c t/fuzz/replay.c $(core) Makefile
+$(out)/watched/%.o: src/%.c Makefile
+	$(call quiet,CC) mkdir -p $(@D); $(CC) -c -o $@ $< $(cflags) $(watched)
+
+$(out)/replay/%: t/fuzz/%.c t/fuzz/replay.c $(core:$(out)/%=$(out)/watched/%)
 	$(call quiet,CC) mkdir -p $(@D); \
-	$(CC) -o $@ $< t/fuzz/replay.c $(core) -Isrc/core $(cflags) $(ldflags) \
-	    $(libs)
+	$(CC) -o $@ $^ -Isrc/core $(cflags) $(watched) $(ldflags) $(libs)
 
-# the fuzzers proper: clang instruments the core too
-
-fuzzers := $(patsubst t/fuzz/%.c,$(out)/fuzzer/%,$(wildcard t/fuzz/*_fuzz.c))
-
-.PHONY: fuzzers
 fuzzers: $(fuzzers)
 
-$(out)/fuzzer/%: t/fuzz/%.c $(wildcard src/core/*.c) Makefile
+$(out)/fuzzer/%: t/fuzz/%.c $(wildcard src/core/*.[ch]) Makefile
 	$(call quiet,CLANG) mkdir -p $(@D); \
-	clang -o $@ $< $(wildcard src/core/*.c) -Isrc/core -std=gnu11 -g -O1 \
-	    -fsanitize=fuzzer,address,undefined $(libs)
+	clang -o $@ $(filter %.c,$^) -Isrc/core -std=gnu11 -g $(watched) \
+	    -fsanitize=fuzzer $(libs)
 
 -include $(wildcard $(out)/*/*.d)
