@@ -7,6 +7,7 @@ export class EventReader {
   #failure = {};
   #begun = false;
   #broken = false;
+  #refused = false;
 
   /**
    * @param {object} message of the SDK
@@ -26,8 +27,10 @@ export class EventReader {
         return null;
       case 'system':
         if (message.subtype === 'api_retry') throw this.#retried(message);
+        this.#refused ||= message.subtype === 'model_refusal_no_fallback';
         return null;
       case 'result':
+        if (this.#refused && this.#broken) return refusal(message);
         throw this.#ended(message);
       default:
         return null;
@@ -36,7 +39,8 @@ export class EventReader {
 
   /**
    * A stream that broke ends with a `message_delta` of the CLI's own making,
-   * whose stop reason is null. The reason comes later, with the result.
+   * whose stop reason is null. The reason comes later, with the result. The
+   * same stands in the place of a refusal's end, once the budget is spent.
    */
   #event(event) {
     if (this.#broken) return null;
@@ -67,6 +71,22 @@ export class EventReader {
     const { text = typeof result === 'string' ? result : '' } = this.#failure;
     return fromSdk({ ...this.#failure, status, text });
   }
+}
+
+/** The end of an answer that the model refused; the result has the counts. */
+function refusal({ modelUsage = {} }) {
+  const sum = (name) => Object.values(modelUsage)
+    .reduce((total, usage) => total + (usage[name] ?? 0), 0);
+  return {
+    type: 'message_delta',
+    delta: { stop_reason: 'refusal', stop_sequence: null },
+    usage: {
+      input_tokens: sum('inputTokens'),
+      cache_creation_input_tokens: sum('cacheCreationInputTokens'),
+      cache_read_input_tokens: sum('cacheReadInputTokens'),
+      output_tokens: sum('outputTokens'),
+    },
+  };
 }
 
 /** Puts the events of an answer together to one Message. */

@@ -16,6 +16,12 @@ const AFTER_OURS = 5000;
 const SETPRIV = ['setpriv', '--no-new-privs', '--pdeathsig', 'KILL', '--'];
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
+/**
+ * Less than any request costs. The CLI would go on by itself after an answer
+ * that was cut at max_tokens or empty; with its budget spent it doesn't.
+ */
+const BUDGET = 0.000001;
+
 /** The options that every query has; nothing here varies by request. */
 const OPTIONS = Object.freeze({
   tools: [],
@@ -23,6 +29,7 @@ const OPTIONS = Object.freeze({
   persistSession: false,
   includePartialMessages: true,
   verbatimPrompts: true,
+  maxBudgetUsd: BUDGET,
 });
 
 /** Starts children and owns the directory that they work in. */

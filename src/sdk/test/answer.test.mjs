@@ -1,11 +1,12 @@
 import Anthropic from '@anthropic-ai/sdk';
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createServer, request } from 'node:http';
 import { after, afterEach, before, test } from 'node:test';
 
 import { startStub } from '../../../t/stub/anthropic.mjs';
 import {
-  bodies, Bridge, question, textOf, TOKEN,
+  bodies, Bridge, question, textOf, TOKEN, until,
 } from './lib/bridge.mjs';
 
 let stub;
@@ -82,13 +83,7 @@ test('a silent model: headers wait for the first event', async () => {
       res.resume().once('end', resolve);
     });
   });
-  await new Promise((resolve) => {
-    const poll = setInterval(() => {
-      if (!stub.hung().length) return;
-      clearInterval(poll);
-      resolve();
-    }, 5);
-  });
+  await until(() => stub.hung().length, 'the API asked');
   assert.equal(seen, false);
   stub.release();
   await response;
@@ -142,17 +137,48 @@ test('stop_sequences end the answer', async () => {
   assert.equal(events.at(-2).delta.stop_sequence, 'STOP');
 });
 
-for (const reason of ['max_tokens', 'model_context_window_exceeded',
-  'pause_turn', 'refusal']) {
-  test(`${reason} ends the answer, and nothing more is asked`, async () => {
-    const how = reason === 'max_tokens' ? 'deltas=90' : `stop=${reason}`;
-    const { events } = await bridge.ask(`[[stub ${how}]]`,
-      { max_tokens: reason === 'max_tokens' ? 5 : 100 });
-    assert.equal(events.at(-2).delta.stop_reason, reason);
-    assert.equal(events.at(-1).type, 'message_stop');
-    await bridge.ready();
-    assert.equal(stub.requests().length, 1);
-  });
+const ENDS = {
+  max_tokens: 'deltas=90 hang=start',
+  model_context_window_exceeded: 'stop=model_context_window_exceeded '
+    + 'hang=start',
+  pause_turn: 'stop=pause_turn hang=start',
+  refusal: 'stop=refusal input=12 output=34 hang=start',
+  end_turn: 'text="" hang=start',
+};
+for (const [reason, how] of Object.entries(ENDS)) {
+  test(`${reason} ends the answer; nothing more is asked, by whom ever`,
+    async () => {
+      const answer = bridge.ask(`[[stub ${how}]]`,
+        { max_tokens: reason === 'max_tokens' ? 5 : 100 });
+      await until(() => stub.hung().length, 'the API asked');
+      const [pid] = await until(() => bridge.pids('answering').length
+        && bridge.pids('answering'));
+      bridge.child.kill('SIGSTOP');
+      stub.release();
+      await idle(pid);
+      bridge.child.kill('SIGCONT');
+      const { events } = await answer;
+      assert.equal(events.at(-2).delta.stop_reason, reason);
+      assert.equal(events.at(-1).type, 'message_stop');
+      if (reason === 'refusal') {
+        assert.equal(events.at(-2).usage.output_tokens, 34);
+      }
+      await bridge.ready();
+      assert.equal(stub.requests().length, 1);
+    });
+}
+
+/** Comes back when a process has done nothing for a while. */
+async function idle(pid) {
+  let last;
+  let since = 0;
+  await until(() => {
+    const used = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')
+      .slice(13, 15).join();
+    since = used === last ? since + 1 : 0;
+    last = used;
+    return since > 50;
+  }, 'an idle process');
 }
 
 test('an API key goes out as one, an OAuth token as a bearer', async () => {
