@@ -33,7 +33,8 @@ units := $(patsubst t/%.c,$(out)/%,$(wildcard t/unit/*_test.c))
 targets := $(filter-out replay,$(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c)))
 replays := $(addprefix $(out)/replay/,$(targets))
 fuzzers := $(addprefix $(out)/fuzzer/,$(targets))
-quiet = @echo "  $(1)  $@";
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
+quiet = @$(say) "  $(1)  $@";
 
 
 .PHONY: all module run test bench fuzz sanitize deps clean help
@@ -47,12 +48,14 @@ help:	## list these targets
 
 run:	## install what is missing, build, start bridge and nginx
 	@src/tools/claude-deps.sh run
+	@echo 'Building the module and claude-keys.'
 	@$(MAKE) --no-print-directory -s all
 	@STATE_DIR='$(STATE_DIR)' HTTP_PORT='$(HTTP_PORT)' \
 	HTTPS_PORT='$(HTTPS_PORT)' exec node src/tools/claude-run.mjs
 
 test:	## install what is missing, build, run all tests
 	@src/tools/claude-deps.sh test
+	@echo 'Building the module, claude-keys and the programs of the tests.'
 	@$(MAKE) --no-print-directory -s all units replays
 	@exec prove -r t
 
@@ -94,11 +97,11 @@ module: $(out)/$(module)
 $(out)/$(module): $(ngx)/Makefile FORCE
 	@$(MAKE) --no-print-directory -s -C $(NGINX_SRC) \
 	    -f $(ngx)/Makefile modules
-	@cmp -s $(ngx)/$(module) $@ || { echo "  LD  $(@F)"; \
+	@cmp -s $(ngx)/$(module) $@ || { $(say) "  LD  $@"; \
 	    cp $(ngx)/$(module) $@.new; mv -f $@.new $@; }
 
 $(ngx)/Makefile: config Makefile $(ngx).stamp
-	@echo "  CONFIGURE  $(NGINX_SRC)"
+	@$(say) "  CONFIGURE  $(NGINX_SRC)"
 	@NGX_CONF_FLAGS=(); cd $(NGINX_SRC); \
 	if [ -f conf_flags ]; then . ./conf_flags; fi; \
 	./configure "$${NGX_CONF_FLAGS[@]}" --with-compat --with-threads \
