@@ -263,15 +263,7 @@ claude_event_token(void *ctx, const claude_json_token_t *token)
 
     row = parse->row;
     parse->row = NULL;
-    place = event_in_none;
-
-    if (token->depth == 0) {
-        if (token->type != CLAUDE_JSON_OBJECT) {
-            return CLAUDE_INVALID;
-        }
-
-        place = event_in_top;
-    }
+    place = (token->depth == 0) ? event_in_top : event_in_none;
 
     if (row) {
         claude_event_value(parse, row, token);

@@ -119,7 +119,7 @@ claude_reply_order(claude_reply_t *reply, const claude_event_t *event)
         return CLAUDE_OK;
 
     case CLAUDE_EVENT_MESSAGE_STOP:
-        return (reply->stopped && !reply->block) ? CLAUDE_OK : CLAUDE_INVALID;
+        return reply->stopped ? CLAUDE_OK : CLAUDE_INVALID;
     }
 
     return CLAUDE_INVALID;
@@ -139,9 +139,7 @@ claude_reply_block_start(claude_reply_t *reply, const claude_event_t *event)
     reply->next = event->index + 1;
     reply->block_type = event->block;
 
-    if (event->block == CLAUDE_BLOCK_TOOL_USE
-        || (event->text.len && event->block != CLAUDE_BLOCK_OTHER))
-    {
+    if (event->block == CLAUDE_BLOCK_TOOL_USE || event->text.len) {
         reply->content = 1;
     }
 

@@ -315,6 +315,8 @@ hostile(void)
         ok(rc == CLAUDE_OK && names == 4,
            "the body of %d is JSON with its four names", err);
         ok(strchr(buf, '\n') == NULL, "on one line");
+        is(strcspn(strstr(buf, "\"param\":\"") + 9, ","),
+           2 * CLAUDE_PARAM_MAX + 1, "no more than param has room for");
         ok(strstr(buf, ": because.") != NULL, "with the reason");
     }
 }

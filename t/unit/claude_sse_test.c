@@ -34,6 +34,7 @@ static void reuse(void);
 static void no_memory(void);
 static void feed(claude_sse_t *sse, const unsigned char *data, size_t len,
     result_t *result);
+static size_t strspn_x(const claude_str_t *str);
 static size_t feed_size(claude_sse_t *sse, size_t piece, size_t size,
     claude_rc_t *rc);
 
@@ -96,6 +97,12 @@ static const split_t  split_table[] = {
     { "half a BOM", claude_string("\xef\xbb" "data: a\n\ndata: b\n\n"),
       claude_string("[b]") },
     { "a third of a BOM", claude_string("\xef\ndata: b\n\n"),
+      claude_string("[b]") },
+    { "half a BOM and a letter",
+      claude_string("\xef\xbb" "xdata: a\n\ndata: b\n\n"),
+      claude_string("[b]") },
+    { "a third of a BOM and a letter",
+      claude_string("\xef" "x\xbf" "data: a\n\ndata: b\n\n"),
       claude_string("[b]") },
     { "a BOM and a line's end", claude_string("\xef\xbb\xbf\ndata: b\n\n"),
       claude_string("[b]") },
@@ -240,6 +247,19 @@ zero_copy(void)
 }
 
 
+static size_t
+strspn_x(const claude_str_t *str)
+{
+    size_t  n;
+
+    for (n = 0; n < str->len && str->data[n] == 'x'; n++) {
+        /* void */
+    }
+
+    return n;
+}
+
+
 /* "data: ", size bytes, and the end, in pieces; returns the event's length */
 
 static size_t
@@ -265,7 +285,7 @@ feed_size(claude_sse_t *sse, size_t piece, size_t size, claude_rc_t *rc)
         p = buf + i;
         *rc = claude_sse_next(sse, &p, buf + i + n, &event);
 
-        if (*rc == CLAUDE_OK) {
+        if (*rc == CLAUDE_OK && event.len == strspn_x(&event)) {
             got = event.len;
         }
     }
