@@ -49,19 +49,19 @@ help:	## list these targets
 run:	## install what is missing, build, start bridge and nginx
 	@src/tools/claude-deps.sh run
 	@echo 'Building the module and claude-keys.'
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@STATE_DIR='$(STATE_DIR)' HTTP_PORT='$(HTTP_PORT)' \
 	HTTPS_PORT='$(HTTPS_PORT)' exec node src/tools/claude-run.mjs
 
 test:	## install what is missing, build, run all tests
 	@src/tools/claude-deps.sh test
 	@echo 'Building the module, claude-keys and the programs of the tests.'
-	@$(MAKE) --no-print-directory -s all units replays
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all units replays
 	@exec prove -r t
 
 bench:	## what a request and a stream cost, beside plain proxy_pass
 	@src/tools/claude-deps.sh test
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@exec node t/bench/bench.mjs
 
 fuzz:	## fuzz each target for FUZZ_TIME seconds (60)
