@@ -9,6 +9,12 @@
 #define claude_utf8_tail(c)  (((c) & 0xc0) == 0x80)
 
 
+/*
+ * Eight bytes at a time while they are ASCII; without a call those characters
+ * of two and three bytes whose second byte may be any, which is most of what
+ * is written in other scripts.
+ */
+
 size_t
 claude_utf8_span(const unsigned char *data, size_t len)
 {
@@ -19,26 +25,43 @@ claude_utf8_span(const unsigned char *data, size_t len)
     p = data;
     end = data + len;
 
-    while (p < end) {
+    while (end - p >= 8) {
 
-        if (*p < 0x80) {
-            while (end - p >= 8) {
-                memcpy(&word, p, 8);
+        memcpy(&word, p, 8);
 
-                if (word & CLAUDE_UTF8_HIGH) {
-                    break;
-                }
-
-                p += 8;
-            }
-
-            while (p < end && *p < 0x80) {
-                p++;
-            }
-
+        if ((word & CLAUDE_UTF8_HIGH) == 0) {
+            p += 8;
             continue;
         }
 
+        while (*p < 0x80) {
+            p++;
+        }
+
+        do {
+            if (end - p < 3) {
+                n = claude_utf8_char(p, (size_t) (end - p));
+
+            } else if (p[0] < 0xe0) {
+                n = (p[0] >= 0xc2 && claude_utf8_tail(p[1])) ? 2 : 0;
+
+            } else if (p[0] > 0xe0 && p[0] < 0xed) {
+                n = claude_utf8_tail(p[1]) && claude_utf8_tail(p[2]) ? 3 : 0;
+
+            } else {
+                n = claude_utf8_char(p, (size_t) (end - p));
+            }
+
+            if (n == 0) {
+                return (size_t) (p - data);
+            }
+
+            p += n;
+
+        } while (p < end && *p >= 0x80);
+    }
+
+    while (p < end) {
         n = claude_utf8_char(p, (size_t) (end - p));
 
         if (n == 0) {
