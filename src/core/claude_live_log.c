@@ -1,5 +1,6 @@
 
 #include "claude_live_log.h"
+#include "claude_log_file.h"
 
 #include <string.h>
 
@@ -46,6 +47,49 @@ claude_live_log_read(claude_live_log_t *log, const char *path,
     }
 
     return CLAUDE_OK;
+}
+
+
+claude_rc_t
+claude_live_log_each(const claude_live_log_t *log, const char *path,
+    claude_rc_t (*change)(void *ctx, const claude_change_t *change),
+    void *ctx, claude_log_error_t *error)
+{
+    size_t                    cursor;
+    claude_rc_t               rc;
+    claude_change_t           put;
+    claude_log_pos_t          pos;
+    claude_log_file_t         file;
+    const claude_live_key_t  *key;
+
+    claude_log_error_init(error);
+
+    rc = claude_log_open(path, 0, 0, &file, error);
+
+    if (rc != CLAUDE_OK) {
+        return rc;
+    }
+
+    pos = log->pos;
+    rc = claude_log_resume(&file, &pos, error);
+
+    put.op = CLAUDE_OP_PUT;
+    cursor = 0;
+
+    while (rc == CLAUDE_OK
+           && (key = claude_live_next(&log->live, &cursor)) != NULL)
+    {
+        rc = claude_log_put_at(&file, key->offset, &put.record, error);
+
+        if (rc == CLAUDE_OK) {
+            put.record.last_used = key->last_used;
+            rc = change(ctx, &put);
+        }
+    }
+
+    claude_log_close(&file);
+
+    return rc;
 }
 
 

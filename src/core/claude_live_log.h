@@ -40,6 +40,17 @@ void claude_live_log_free(claude_live_log_t *log);
 claude_rc_t claude_live_log_read(claude_live_log_t *log, const char *path,
     claude_log_error_t *error);
 
+/*
+ * Gives change(), which may end it, each live key as a put, uses merged, in
+ * order.  CLAUDE_AGAIN, before the first of them: the log was compacted since
+ * it was read.
+ */
+
+claude_rc_t claude_live_log_each(const claude_live_log_t *log,
+    const char *path,
+    claude_rc_t (*change)(void *ctx, const claude_change_t *change),
+    void *ctx, claude_log_error_t *error);
+
 /* gives error the reason of a call of the caller's that the handler ended */
 
 void claude_live_log_explain(const claude_live_log_t *log,

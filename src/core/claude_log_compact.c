@@ -36,15 +36,12 @@ static claude_rc_t claude_compact_temp(claude_compact_t *compact);
 static claude_rc_t claude_compact_leftover(claude_compact_t *compact);
 static unsigned claude_compact_ours(claude_compact_t *compact, int fd);
 static claude_rc_t claude_compact_old(claude_compact_t *compact);
-static claude_rc_t claude_compact_same(claude_compact_t *compact,
-    const claude_log_file_t *file);
-static claude_rc_t claude_compact_records(claude_compact_t *compact,
-    const claude_log_file_t *file);
+static claude_rc_t claude_compact_replaced(claude_compact_t *compact);
 static claude_rc_t claude_compact_new(claude_compact_t *compact,
     const claude_log_file_t *file);
 static claude_rc_t claude_compact_change(void *ctx,
     const claude_change_t *change);
-static claude_rc_t claude_compact_line(claude_compact_t *compact,
+static claude_rc_t claude_compact_line(void *ctx,
     const claude_change_t *change);
 static claude_rc_t claude_compact_put(claude_compact_t *compact,
     const claude_str_t *line);
@@ -226,8 +223,10 @@ claude_compact_ours(claude_compact_t *compact, int fd)
 static claude_rc_t
 claude_compact_old(claude_compact_t *compact)
 {
-    claude_rc_t        rc;
-    claude_log_file_t  file;
+    claude_rc_t      rc;
+    claude_str_t     line;
+    unsigned char    buf[CLAUDE_LINE_BUF];
+    claude_header_t  header;
 
     rc = claude_live_log_read(&compact->log, compact->path, compact->error);
 
@@ -235,55 +234,7 @@ claude_compact_old(claude_compact_t *compact)
         return rc;
     }
 
-    rc = claude_log_open(compact->path, 0, 0, &file, compact->error);
-
-    if (rc != CLAUDE_OK) {
-        return rc;
-    }
-
-    rc = claude_compact_same(compact, &file);
-
-    if (rc == CLAUDE_OK) {
-        rc = claude_compact_records(compact, &file);
-    }
-
-    claude_log_close(&file);
-
-    if (rc == CLAUDE_OK && fsync(compact->fd) == -1) {
-        rc = claude_log_fail_sys(compact->error, "can't be rewritten");
-    }
-
-    return rc;
-}
-
-
-static claude_rc_t
-claude_compact_same(claude_compact_t *compact, const claude_log_file_t *file)
-{
-    claude_rc_t  rc;
-
-    rc = claude_log_resume(file, &compact->log.pos, compact->error);
-
-    return (rc != CLAUDE_AGAIN)
-           ? rc
-           : claude_log_fail(compact->error, CLAUDE_BUSY, 0,
-                             "was replaced while it was compacted");
-}
-
-
-static claude_rc_t
-claude_compact_records(claude_compact_t *compact,
-    const claude_log_file_t *file)
-{
-    size_t                    cursor;
-    claude_rc_t               rc;
-    claude_str_t              line;
-    unsigned char             buf[CLAUDE_LINE_BUF];
-    claude_change_t           change;
-    claude_header_t           header;
-    const claude_live_key_t  *key;
-
-    header = file->header;
+    header = compact->log.header;
     header.generation++;
 
     rc = claude_log_header_line(&header, buf, &line);
@@ -292,22 +243,29 @@ claude_compact_records(claude_compact_t *compact,
         rc = claude_compact_put(compact, &line);
     }
 
-    change.op = CLAUDE_OP_PUT;
-    cursor = 0;
-
-    while (rc == CLAUDE_OK
-           && (key = claude_live_next(&compact->log.live, &cursor)) != NULL)
-    {
-        rc = claude_log_put_at(file, key->offset, &change.record,
-                               compact->error);
-
-        if (rc == CLAUDE_OK) {
-            change.record.last_used = key->last_used;
-            rc = claude_compact_line(compact, &change);
-        }
+    if (rc == CLAUDE_OK) {
+        rc = claude_live_log_each(&compact->log, compact->path,
+                                  claude_compact_line, compact,
+                                  compact->error);
     }
 
-    return (rc == CLAUDE_OK) ? claude_compact_flush(compact) : rc;
+    if (rc == CLAUDE_OK) {
+        rc = claude_compact_flush(compact);
+    }
+
+    if (rc == CLAUDE_OK && fsync(compact->fd) == -1) {
+        rc = claude_log_fail_sys(compact->error, "can't be rewritten");
+    }
+
+    return (rc == CLAUDE_AGAIN) ? claude_compact_replaced(compact) : rc;
+}
+
+
+static claude_rc_t
+claude_compact_replaced(claude_compact_t *compact)
+{
+    return claude_log_fail(compact->error, CLAUDE_BUSY, 0,
+                           "was replaced while it was compacted");
 }
 
 
@@ -317,7 +275,11 @@ claude_compact_new(claude_compact_t *compact, const claude_log_file_t *file)
     claude_rc_t           rc;
     claude_log_handler_t  handler = { NULL, claude_compact_change, compact };
 
-    rc = claude_compact_same(compact, file);
+    rc = claude_log_resume(file, &compact->log.pos, compact->error);
+
+    if (rc == CLAUDE_AGAIN) {
+        return claude_compact_replaced(compact);
+    }
 
     if (rc == CLAUDE_OK) {
         rc = claude_log_scan(file, file->st.st_size, &compact->log.pos, 0,
@@ -346,11 +308,12 @@ claude_compact_change(void *ctx, const claude_change_t *change)
 
 
 static claude_rc_t
-claude_compact_line(claude_compact_t *compact, const claude_change_t *change)
+claude_compact_line(void *ctx, const claude_change_t *change)
 {
-    claude_rc_t    rc;
-    claude_str_t   line;
-    unsigned char  buf[CLAUDE_LINE_BUF];
+    claude_rc_t        rc;
+    claude_str_t       line;
+    unsigned char      buf[CLAUDE_LINE_BUF];
+    claude_compact_t  *compact = ctx;
 
     rc = claude_log_change_line(change, buf, &line);
 
