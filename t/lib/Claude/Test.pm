@@ -221,12 +221,12 @@ sub start {
     $self->{master} = spawn(cmd => $self->nginx_cmd,
         out => "$self->{dir}/nginx.out", err => "$self->{dir}/nginx.err",
         env => { $self->nginx_env, %{ $opt{env} // {} } });
-    $self->ready;
+    $self->ready($opt{patience});
     return $self;
 }
 
 sub ready {
-    my ($self) = @_;
+    my ($self, $patience) = @_;
     my @ports = map { $_->{port} } values %{ $self->{ports} };
 
     eval {
@@ -236,10 +236,10 @@ sub ready {
             for my $port (@ports) {
                 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                     PeerPort => $port, Proto => 'tcp');
-                return 0 unless $s || $self->{quiet_ports};
+                return 0 unless $s;
             }
             return 1;
-        }, 'nginx');
+        }, 'nginx', $patience);
         1;
     } or do {
         my $why = $@;

@@ -1,0 +1,110 @@
+#!/usr/bin/perl
+
+# A million keys in a zone of the documented size; what a look-up costs
+# doesn't grow with them.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+
+use Claude::Test;
+
+my $count = $ENV{CLAUDE_TEST_KEYS} // 1_000_000;
+
+my $t = Claude::Test->new;
+plan skip_all => 'a million keys are slow with sanitizers' if $t->sanitized;
+
+# the documented size
+
+my ($bytes) = (read_file(root() . '/docs/keys.md') // '')
+    =~ /\b([\d,]+) bytes (?:a|per) key\b/;
+ok($bytes, 'docs/keys.md says how many bytes of its zone a key takes');
+$bytes =~ tr/,//d;
+my $zone = sprintf '%dm', $bytes * $count / (1 << 20) + 1;
+
+sub build {
+    my ($name, @more) = @_;
+    my $program = $t->dir . "/$name";
+    my $got = run(['cc', '-O2', '-o', $program,
+        root() . "/t/lib/$name.c", @more]);
+    is($got->{err}, '', "$name is built");
+    return $program;
+}
+my $fill = build('fill_store', glob($t->build . '/core/*.o'), '-lsodium',
+    '-lyajl');
+my $counter = build('count_instructions');
+
+# few keys, then all of them, in the same zone
+
+my $own = $t->add_key('own');
+my $store = $t->dir . '/keys/keys.jsonl';
+
+sub fill {
+    my ($n, $every) = @_;
+    my $got = run([$fill, $t->dir . '/keys/master.key', $store, $n, $every]);
+    is($got->{err}, '', "$n keys are in the log");
+    return split /\n/, $got->{out};
+}
+
+my $config = 'server { listen %%ADDR%%; keepalive_requests 1000; '
+    . 'location /v1/ { claude_pass bridge; } }';
+$t->conf($config, workers => 1, zone => $zone);
+
+# the cheapest of a few requests with each key, in instructions of the worker
+sub instructions {
+    my (@keys) = @_;
+    my ($pid) = $t->workers;
+    my $sum = 0;
+
+    for my $key (@keys) {
+        my $got = run([$counter, $pid, $t->port,
+            $t->request('GET', '/v1/models', key => $key), 4]);
+        return undef if $got->{status} == 2;
+        die "count_instructions: $got->{err}" if $got->{status};
+        my ($least) = sort { $a <=> $b } $got->{out} =~ /(\d+)/g;
+        $sum += $least;
+    }
+
+    return $sum / @keys;
+}
+
+sub statuses {
+    my %seen;
+    $seen{ $t->http('GET', '/v1/models', key => $_)->{status} }++ for @_;
+    return \%seen;
+}
+
+my @few = fill(100, 10);
+$t->start(undef);
+is_deeply(statuses(@few, $own), { 200 => 11 }, 'few keys are known');
+my $small = instructions(@few);
+$t->stop_nginx;
+
+my @all = fill($count - 101, int($count / 10));
+$t->start(undef, patience => 300);
+is_deeply(statuses(@few, @all, $own), { 200 => 21 },
+    "$count keys are loaded in a zone of $zone");
+is_deeply(statuses(map { s/.{6}$/aaaaaa/r } @all), { 401 => 10 },
+    'others are not');
+my $large = instructions(@all);
+
+SKIP: {
+    skip 'processes may not be traced here', 1 unless $small && $large;
+    note(sprintf '%d instructions among 100 keys, %d among %d', $small,
+        $large, $count);
+    cmp_ok($large, '<', $small * 1.05, 'a look-up costs the same');
+}
+
+# one more is too many, and said so; the others go on
+
+my @more = fill(int($count / 10), $count);
+wait_until(sub { $t->log =~ /zone.*(?:full|keys)/ }, 'a word of it');
+like($t->log, qr/\b[1-9]\d{2,}\b.*key/, 'a full zone says how many fit');
+is_deeply(statuses(@few, @all, $own), { 200 => 21 },
+    'and all that were there still hold');
+
+$t->allow(qr/zone/);
+$t->finish;
