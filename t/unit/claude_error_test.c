@@ -298,13 +298,12 @@ hostile(void)
     claude_json_error_t  error;
 
     for (err = -1; err <= CLAUDE_ERR_MAX; err++) {
-        memset(&fault, 0, sizeof(claude_fault_t));
+        memset(&fault, '"', sizeof(claude_fault_t));
 
         fault.err = err;
         fault.reason = "because";
         fault.offset = SIZE_MAX;
         fault.retry_after = UINT32_MAX;
-        memset(fault.param, '"', sizeof(fault.param));
 
         body(&fault, buf, sizeof(buf));
 
