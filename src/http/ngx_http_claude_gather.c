@@ -32,6 +32,7 @@ ngx_http_claude_gather(ngx_http_request_t *r)
      * for a failure here: the status has to say it all */
 
     if (!ctx->is_sse && !ctx->is_chunked && ctx->length == -1) {
+        ctx->closing = 1;
         return ngx_http_claude_gather_end(r, ctx);
     }
 

@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_claude_reinit_request(ngx_http_request_t *r);
 static void ngx_http_claude_abort_request(ngx_http_request_t *r);
 static void ngx_http_claude_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
+static claude_err_e ngx_http_claude_failure(ngx_http_claude_ctx_t *ctx,
+    ngx_http_upstream_t *u, ngx_int_t rc);
 static ngx_int_t ngx_http_claude_start_reply(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 
@@ -333,8 +335,10 @@ static void
 ngx_http_claude_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 {
     claude_fault_t          fault;
+    ngx_http_upstream_t    *u;
     ngx_http_claude_ctx_t  *ctx;
 
+    u = r->upstream;
     ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
 
     if (ctx == NULL) {
@@ -352,25 +356,41 @@ ngx_http_claude_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 
     ngx_memzero(&fault, sizeof(claude_fault_t));
 
-    fault.err = (rc == NGX_HTTP_GATEWAY_TIME_OUT) ? CLAUDE_ERR_TIMEOUT
-              : (rc == NGX_HTTP_BAD_GATEWAY) ? CLAUDE_ERR_UPSTREAM
-              : CLAUDE_ERR_INTERNAL;
+    fault.err = ngx_http_claude_failure(ctx, u, rc);
     fault.begun = ctx->reply.started;
 
-    if (!r->upstream->header_sent) {
+    if (u->header_sent) {
+        ngx_http_claude_stream_last_words(r, ctx, &fault);
+
+    } else if (ctx->fault.err == CLAUDE_ERR_NONE) {
 
         /* the filter says it */
 
-        if (ctx->fault.err == CLAUDE_ERR_NONE) {
-            ctx->fault = fault;
+        ctx->fault = fault;
+    }
+}
 
-            if (ctx->dialect == NULL) {
-                ctx->fault.err = CLAUDE_ERR_UNAVAILABLE;
-            }
+
+static claude_err_e
+ngx_http_claude_failure(ngx_http_claude_ctx_t *ctx, ngx_http_upstream_t *u,
+    ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_HTTP_BAD_GATEWAY:
+    case NGX_HTTP_GATEWAY_TIME_OUT:
+
+        /* nobody has seen the request: it may come again; and health, which
+         * speaks no dialect, knows but this */
+
+        if (!u->request_sent || ctx->dialect == NULL) {
+            return CLAUDE_ERR_UNAVAILABLE;
         }
 
-        return;
-    }
+        return rc == NGX_HTTP_BAD_GATEWAY ? CLAUDE_ERR_UPSTREAM
+                                          : CLAUDE_ERR_TIMEOUT;
 
-    ngx_http_claude_stream_last_words(r, ctx, &fault);
+    default:
+        return CLAUDE_ERR_INTERNAL;
+    }
 }
