@@ -126,7 +126,8 @@ for (const [provider, make] of Object.entries(PROVIDERS)) {
 
 test('openai-compatible: thinking is the reasoning', async () => {
   const { text, reasoningText } = await generateText({
-    model: compatible()(name), maxRetries: 0, prompt: '[[stub thinking="let me see" text=done]]' });
+    model: compatible()(name), maxRetries: 0,
+    prompt: '[[stub thinking="let me see" text=done]]' });
   assert.equal(text, 'done');
   assert.equal(reasoningText, 'let me see');
 });

@@ -71,6 +71,11 @@ class StubControl {
     await until(async () => (await this.#call('open')).hung.includes(name));
   }
 
+  /** @param {string} name lets the answers of this name go on */
+  async release(name) {
+    await this.#call(`release?name=${name}`, 'POST');
+  }
+
   /**
    * @param {string} mark
    * @returns {Promise<object>} the entry of the one request with the mark,
@@ -110,16 +115,22 @@ export function turns(messages) {
       : content.map((block) => block.text ?? '').join('')]);
 }
 
+const LONGEST_PAUSE = 60;
+
 /**
- * Wraps fetch so that the statuses that a client sees can be read.
+ * Wraps fetch so that the statuses that a client sees can be read. A longer
+ * pause than a test can wait fails, and stands among them.
  *
- * @returns {{fetch: typeof fetch, statuses: number[]}}
+ * @returns {{fetch: typeof fetch, statuses: (number | string)[]}}
  */
 export function watchedFetch() {
   const statuses = [];
   return { statuses, fetch: async (...args) => {
     const res = await fetch(...args);
     statuses.push(res.status);
-    return res;
+    const pause = Number(res.headers.get('retry-after'));
+    if (!(pause > LONGEST_PAUSE)) return res;
+    statuses.push(`retry-after: ${pause}`);
+    throw new Error(statuses.at(-1));
   } };
 }
