@@ -29,7 +29,7 @@ libs := -lyajl -lsodium
 
 core := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/core/*.c))
 keys := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/tools/claude_keys*.c))
-units := $(patsubst t/%.c,$(out)/%,$(wildcard t/unit/*_test.c))
+units := $(patsubst t/%.c,$(out)/%,$(wildcard t/unit/*_test.c t/state/*_test.c))
 targets := $(filter-out replay,$(patsubst t/fuzz/%.c,%,$(wildcard t/fuzz/*.c)))
 replays := $(addprefix $(out)/replay/,$(targets))
 fuzzers := $(addprefix $(out)/fuzzer/,$(targets))
@@ -135,6 +135,18 @@ units: $(units)
 $(out)/unit/%: t/unit/%.c $(core) Makefile
 	$(call quiet,CC) mkdir -p $(@D); \
 	$(CC) -o $@ $< $(core) -Isrc/core $(cflags) $(ldflags) $(libs)
+
+# shared memory, on a shim of nginx's core
+
+state := $(wildcard t/state/*_shim.c src/state/*.c)
+nginx_headers := $(addprefix -I$(NGINX_SRC)/src/, \
+    core event event/modules os/unix)
+
+$(out)/state/%: t/state/%.c $(state) $(core) $(wildcard src/state/*.h) \
+    $(ngx)/Makefile
+	$(call quiet,CC) mkdir -p $(@D); \
+	$(CC) -o $@ $< $(state) $(core) -I$(ngx) $(nginx_headers) $(cflags) \
+	    -Wno-unused-parameter $(ldflags) $(libs)
 
 # fuzz targets: with a main that replays a corpus, for the tests, and with
 # libFuzzer; in both sanitizers watch the core too

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 
-# Builds and runs the unit programs of t/unit, which print TAP themselves.
+# Builds and runs the unit programs of t/unit (the core) and t/state (shared
+# memory, without nginx), which print TAP themselves.
 
 use strict;
 use warnings;
@@ -15,15 +16,15 @@ my @make = ('make', '-s', '--no-print-directory', "BUILD=$build");
 
 chdir $root or die "$root: $!\n";
 
-my @names = map { m{([^/]+)\.c$} } sort glob 't/unit/*_test.c';
+my @names = map { m{^t/(.+)\.c$} } sort glob 't/{unit,state}/*_test.c';
 
 plan tests => scalar @names;
 system @make, '-k', 'units';
 
 for my $name (@names) {
-    my $program = "$build/unit/$name";
+    my $program = "$build/$name";
 
-    if (system @make, '-q', $program) {
+    if (system "@make $program > /dev/null 2>&1") {
         fail("$name builds");
         next;
     }
