@@ -412,6 +412,21 @@ hash_of(const char *messages, unsigned char *hash)
 }
 
 
+static void
+hash_long(size_t size, unsigned char *hash)
+{
+    size_t          len;
+    static call_t   call;
+    unsigned char  *body;
+
+    body = long_request(size, &len);
+    call_chat(&call, body, len, 4096, 1 << 20);
+    memcpy(hash, call.request.conversation, 16);
+    call_free(&call);
+    free(body);
+}
+
+
 #define SYSTEM(s)     "{\"role\":\"system\",\"content\":\"" s "\"}"
 #define USER(s)       "{\"role\":\"user\",\"content\":\"" s "\"}"
 #define ASSISTANT(s)  "{\"role\":\"assistant\",\"content\":\"" s "\"}"
@@ -435,6 +450,10 @@ check_conversation(void)
 
     hash_of(USER("SA"), other);
     ok(memcmp(first, other, 16) != 0, "the bound between them counts");
+
+    hash_long(5000, first);
+    hash_long(5001, other);
+    ok(memcmp(first, other, 16) != 0, "a long text counts with its length");
 }
 
 

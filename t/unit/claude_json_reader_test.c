@@ -407,8 +407,13 @@ test_names(void)
     p += sprintf(p, "\"3\":0}");
 
     ok(second < third, "two names twice");
-    expect(strdup(text), strlen(text), CLAUDE_INVALID, second, TWICE,
-           "the first of them is named");
+
+    /* names are hashed anew each time, so that their order is too */
+
+    for (i = 0; i < 8; i++) {
+        expect(strdup(text), strlen(text), CLAUDE_INVALID, second, TWICE,
+               "the first of them is named");
+    }
 
     free(text);
 }
@@ -417,6 +422,7 @@ test_names(void)
 static void
 test_numbers(void)
 {
+    char      digits[406];
     size_t    i;
     double    value;
     uint64_t  n;
@@ -444,6 +450,12 @@ test_numbers(void)
         ok(value == cases[i].value, "is %g", value);
     }
 
+    memset(digits, '1', 400);
+    strcpy(digits + 400, "e-399");
+    is(claude_json_double(&(claude_str_t) { 405, (unsigned char *) digits },
+                          1.1, 1.2, &value), CLAUDE_OK,
+       "more digits than count");
+
     is(claude_json_double(&cases[2].raw, 0, 0.69, &value), CLAUDE_INVALID,
        "above the range");
     is(claude_json_double(&cases[2].raw, 0.71, 1, &value), CLAUDE_INVALID,
@@ -470,8 +482,10 @@ test_numbers(void)
 static void
 test_utf8(void)
 {
-    size_t         i, j, bad;
+    size_t         i, j, n, bad;
     unsigned char  text[40];
+
+    static const unsigned char  tails[] = { 0x7f, 0x80, 0xbf, 0xc0 };
 
     bad = 0;
 
@@ -484,6 +498,31 @@ test_utf8(void)
     }
 
     is(bad, 0, "a bad byte is found wherever it stands");
+
+    /* the fast path, which wants bytes behind a character, and the other */
+
+    bad = 0;
+
+    for (i = 0; i < 1 << 20; i++) {
+        memset(text, 'x', sizeof(text));
+        text[0] = (unsigned char) (0x80 | (i & 0x7f));
+        text[1] = (unsigned char) (i >> 7);
+        text[2] = tails[i >> 15 & 3];
+        text[3] = tails[i >> 17 & 3];
+
+        for (j = 0; j < 4; j += n) {
+            n = claude_utf8_char(text + j, sizeof(text) - j);
+
+            if (n == 0) {
+                break;
+            }
+        }
+
+        bad += (claude_utf8_span(text, sizeof(text))
+                != ((j < 4) ? j : sizeof(text)));
+    }
+
+    is(bad, 0, "both ways see the same");
     is(claude_utf8_span((unsigned char *) "\xc3\xa9\xc3", 3), 2,
        "a character cut off");
 }
