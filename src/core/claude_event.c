@@ -226,6 +226,10 @@ claude_event_read_full(const claude_str_t *data, claude_event_t *event,
     claude_json_error_t   error;
     claude_event_parse_t  parse;
 
+    if (data->len == 0) {
+        return CLAUDE_INVALID;
+    }
+
     memset(&parse, 0, sizeof(claude_event_parse_t));
 
     rc = claude_json_read(data->data, data->len, claude_event_token, &parse,
