@@ -266,12 +266,6 @@ claude_chat_on_model(claude_chat_parse_t *chat,
 
     request = chat->request;
 
-    if (token->text.len == 0) {
-        claude_chat_fail(chat, CLAUDE_ERR_INVALID_VALUE, NULL,
-                         "must not be empty");
-        return;
-    }
-
     name = claude_chat_keep(chat, token);
 
     request->model = name;

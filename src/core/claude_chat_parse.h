@@ -197,7 +197,8 @@ void claude_chat_enter(claude_chat_parse_t *chat,
     const claude_chat_place_t *place);
 
 /* the fault's param is the field or element that is being read, and name in
- * it where that isn't NULL */
+ * it where that isn't NULL; within messages, CLAUDE_ERR_MISSING, _INVALID_TYPE
+ * and _INVALID_VALUE become CLAUDE_ERR_INVALID_MESSAGES */
 
 void claude_chat_fail(claude_chat_parse_t *chat, claude_err_e err,
     const char *name, const char *reason);

@@ -16,6 +16,8 @@
 
 static void claude_chat_init(claude_chat_parse_t *chat, claude_mem_t *mem,
     size_t max);
+static claude_err_e claude_chat_err(claude_chat_parse_t *chat,
+    claude_err_e err);
 static unsigned claude_chat_empty(const unsigned char *body, size_t len);
 static claude_rc_t claude_chat_token(void *ctx,
     const claude_json_token_t *token);
@@ -109,9 +111,13 @@ claude_chat_fail(claude_chat_parse_t *chat, claude_err_e err,
 
     fault = chat->fault;
 
-    fault->err = err;
+    fault->err = claude_chat_err(chat, err);
     fault->reason = reason;
     fault->param[0] = '\0';
+
+    if (fault->err != err && reason == NULL) {
+        fault->reason = "is missing";
+    }
 
     chat->failed = 1;
 
@@ -133,6 +139,28 @@ claude_chat_fail(claude_chat_parse_t *chat, claude_err_e err,
         len = strlen(fault->param);
         snprintf(fault->param + len, CLAUDE_PARAM_MAX - len, "%s%s",
                  len ? "." : "", name);
+    }
+}
+
+
+/* whatever is wrong within messages has one code */
+
+static claude_err_e
+claude_chat_err(claude_chat_parse_t *chat, claude_err_e err)
+{
+    if (chat->nframes < 2 || chat->frames[1].place != &claude_chat_messages) {
+        return err;
+    }
+
+    switch (err) {
+
+    case CLAUDE_ERR_MISSING:
+    case CLAUDE_ERR_INVALID_TYPE:
+    case CLAUDE_ERR_INVALID_VALUE:
+        return CLAUDE_ERR_INVALID_MESSAGES;
+
+    default:
+        return err;
     }
 }
 
