@@ -212,7 +212,8 @@ sub test_add {
     my $size = -s $store;
     for (['nothing', ''], ['a line feed', "\n"],
         ['something else', 'sk-' . 'x' x 40], ['a short one', 'sk-ant-oat01-'],
-        ['two lines', credential() . "\n\n"], ['with a space', ' ' . credential()],
+        ['two lines', credential() . "\n\n"],
+        ['with a space', ' ' . credential()],
         ['with a carriage return', credential() . "\r\n"],
         ['one that is too long', $long], ['a NUL', credential() . "\0"])
     {
@@ -223,8 +224,8 @@ sub test_add {
 
     refused(1, qr/none can't be opened/, 'a file that is not there', undef,
         'add', @files, '--name', 'x', '--token-file', "$dir/none");
-    refused(1, qr/none/, 'no master key', credential(), 'add', '--store', $store,
-        '--master-key', "$dir/none", '--name', 'x', '--token-stdin');
+    refused(1, qr/none/, 'no master key', credential(), 'add', '--store',
+        $store, '--master-key', "$dir/none", '--name', 'x', '--token-stdin');
     unlink "$dir/token";
     return;
 }
@@ -471,6 +472,34 @@ sub test_owner {
     return;
 }
 
+# a backup is a copy of two files; a restore checks it and renames it
+sub test_restore {
+    my $backup = "$dir/backup";
+    mkdir $backup, 0700 or die $!;
+    for (['keys.jsonl', $store], ['master.key', $master]) {
+        write_file("$backup/$_->[0]", read_file($_->[1]));
+        set_mode("$backup/$_->[0]", 0600);
+    }
+    # copied while a line was being written
+    write_file("$backup/keys.jsonl",
+        read_file("$backup/keys.jsonl") . '{"op":"use","id":"key_');
+
+    my @before = listed();
+    good('delete', 'delete', $before[0]{id}, @files);
+    isnt(scalar(listed()), scalar(@before), 'a key is gone');
+
+    my @copy = ('--store', "$backup/keys.jsonl", '--master-key',
+        "$backup/master.key");
+    like(good('check of the copy', 'check', @copy), qr/, sound\n/,
+        'the copy is sound');
+    rename "$backup/keys.jsonl", $store or die $!;
+    is_deeply([listed()], \@before, 'and is what was there');
+    good('set', 'set', $before[0]{id}, @files, '--enable');
+    like(good('check', 'check', @files), qr/ sound\n\z/,
+        'a line that was torn by the copy is cut');
+    return;
+}
+
 # many at once on one log: each change is there, and none twice
 sub test_concurrent {
     my ($n, $each) = (6, 5);
@@ -538,6 +567,7 @@ test_compact();
 test_check();
 test_trust();
 test_owner();
+test_restore();
 test_concurrent();
 test_output();
 
