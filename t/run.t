@@ -46,9 +46,9 @@ sub start_run {
     my $run = { pid => $pid, out => "$out.out", err => "$out.err" };
 
     wait_until(sub {
-        die "make run ended: " . read_file($run->{err})
+        die 'make run ended: ' . read_file($run->{err})
             if waitpid($pid, 1) == $pid;
-        return read_file($run->{out}) =~ /^Ctrl-C/m;
+        return (read_file($run->{out}) // '') =~ /^Ctrl-C/m;
     }, 'make run', 90);
 
     $run->{text} = read_file($run->{out});

@@ -5,7 +5,7 @@
  * started. A credential in the environment stays in this process.
  */
 
-import { fail, Failure, say } from './claude-run/say.mjs';
+import { Ended, fail, Failure, say } from './claude-run/say.mjs';
 import { startAll } from './claude-run/services.mjs';
 import { readSettings } from './claude-run/settings.mjs';
 import { prepareState } from './claude-run/state.mjs';
@@ -58,8 +58,9 @@ const supervisor = new Supervisor();
 try {
   await main(supervisor);
 } catch (error) {
-  if (!(error instanceof Failure)) throw error;
-  fail(error.message);
+  if (!(error instanceof Ended)) {
+    fail(error instanceof Failure ? error.message : error.stack);
+  }
 } finally {
   await supervisor.stop();
 }

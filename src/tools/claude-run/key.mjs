@@ -6,12 +6,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
-import { attempt, Failure } from './say.mjs';
+import { attempt } from './say.mjs';
 import { claudeKeys } from './state.mjs';
 
 /** Has the form of a credential; only the stub takes it. */
 const PLACEHOLDER = 'sk-ant-oat01-demo-model-no-credential';
-const KEY = /^sk-[\w-]+$/m;
 
 /**
  * @param {object} settings
@@ -40,15 +39,9 @@ export function developerKey({ token }, state) {
 
 function addKey(state, token) {
   const demo = token === null;
-  const before = new Set(listed(state).map(({ id }) => id));
-  const printed = claudeKeys(state, ['add', ...files(state),
-    '--name', demo ? 'demo' : 'first', '--token-stdin'],
-  `${token ?? PLACEHOLDER}\n`);
-  const key = KEY.exec(printed)?.[0];
-  const id = listed(state).find((record) => !before.has(record.id))?.id;
-  if (key === undefined || id === undefined) {
-    throw new Failure('claude-keys add printed no key');
-  }
+  const { id, key } = JSON.parse(claudeKeys(state, ['add', '--json',
+    ...files(state), '--name', demo ? 'demo' : 'first', '--token-stdin'],
+  `${token ?? PLACEHOLDER}\n`));
   const made = { id, key, demo, credential: demo ? null : hash(token) };
   attempt('write', () => writeFileSync(state.apiKey,
     `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600 }));

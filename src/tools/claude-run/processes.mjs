@@ -1,35 +1,32 @@
-/** Who descends from whom, out of /proc. */
+/** Which processes belong together, out of /proc. */
 
 import { readdirSync, readFileSync } from 'node:fs';
 
 /**
- * @param {number} root a process
- * @returns {Map<number, string>} it and its living descendants: the id and
- *   when it started, which tells it from a later one with the same id
+ * @param {number} leader of a session
+ * @returns {Map<number, string>} the living processes of its session, and
+ *   what descends from them: the id, and when it started, which tells it from
+ *   a later process with the same id
  */
-export function descendants(root) {
-  const children = new Map();
-  const started = new Map();
+export function family(leader) {
+  const all = new Map();
   for (const name of readdirSync('/proc')) {
     const found = /^\d+$/.test(name) ? read(Number(name)) : null;
-    if (found === null) continue;
-    started.set(Number(name), found.started);
-    children.set(found.parent,
-      [...children.get(found.parent) ?? [], Number(name)]);
+    if (found !== null) all.set(Number(name), found);
   }
-  const all = new Map();
-  const look = (pid) => {
-    if (!started.has(pid)) return;
-    all.set(pid, started.get(pid));
-    for (const child of children.get(pid) ?? []) look(child);
+  const members = new Map();
+  const add = (pid) => {
+    if (members.has(pid)) return;
+    members.set(pid, all.get(pid).started);
+    for (const [child, { parent }] of all) if (parent === pid) add(child);
   };
-  look(root);
-  return all;
+  for (const [pid, { session }] of all) if (session === leader) add(pid);
+  return members;
 }
 
 /**
  * @param {number} pid
- * @param {string} started as descendants() gave it
+ * @param {string} started as family() gave it
  * @returns {boolean} a zombie is not alive
  */
 export function isAlive(pid, started) {
@@ -59,7 +56,11 @@ function read(pid) {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z') return null;
-    return { parent: Number(fields[1]), started: fields[19] };
+    return {
+      parent: Number(fields[1]),
+      session: Number(fields[3]),
+      started: fields[19],
+    };
   } catch {
     return null;
   }

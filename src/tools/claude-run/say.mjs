@@ -3,6 +3,9 @@
 /** Something that the developer can mend; the message says what. */
 export class Failure extends Error {}
 
+/** The run was told to end before all had started. */
+export class Ended extends Error {}
+
 /** @param {string} text progress, on standard error */
 export function say(text) {
   console.error(text);

@@ -1,15 +1,14 @@
 /** The programs of a run: the stub if need be, the bridge, nginx. */
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
 import path from 'node:path';
 
 import { nginxConf } from './nginx-conf.mjs';
 import { attempt, say } from './say.mjs';
-import { giveStore } from './state.mjs';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const STUB_READY = 10000;
+const ONE_READY = 10000;
 const ALL_READY = 60000;
 const PROBE = 2000;
 
@@ -22,7 +21,7 @@ const PROBE = 2000;
 export async function startAll(supervisor, run) {
   const apiBase = run.settings.apiBase
     ?? (run.key.demo ? await startStub(supervisor, run) : null);
-  startBridge(supervisor, run, apiBase);
+  await startBridge(supervisor, run, apiBase);
   startNginx(supervisor, run);
   say('Waiting for the first SDK process.');
   await supervisor.until('the API gives no good answer', ALL_READY,
@@ -42,11 +41,12 @@ async function startStub(supervisor, { users, runtime }) {
         return url !== null;
       },
     });
-  await supervisor.until('the stub doesn\'t listen', STUB_READY, () => url !== null);
+  await supervisor.until('the stub doesn\'t listen', ONE_READY,
+    () => url !== null);
   return url;
 }
 
-function startBridge(supervisor, { settings, users, runtime }, apiBase) {
+async function startBridge(supervisor, { settings, users, runtime }, apiBase) {
   const env = {
     PATH,
     CLAUDE_BRIDGE_LOG: 'warn',
@@ -59,11 +59,12 @@ function startBridge(supervisor, { settings, users, runtime }, apiBase) {
   supervisor.start('bridge', users.bridge,
     [runtime.node, path.join(runtime.root, 'src/sdk/bridge.mjs')],
     { env, cwd: '/' });
+  await supervisor.until('the bridge doesn\'t listen', ONE_READY,
+    () => existsSync(runtime.socket));
 }
 
 function startNginx(supervisor, { settings, users, runtime }) {
   const { stateDir } = settings;
-  giveStore(stateDir, users);
   attempt('write', () => writeFileSync(path.join(stateDir, 'nginx.conf'),
     nginxConf(settings, users, runtime)));
   supervisor.start('nginx', null,

@@ -11,8 +11,8 @@
 
 import { spawnSync } from 'node:child_process';
 import {
-  chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync,
-  rmSync, writeFileSync,
+  chmodSync, chownSync, existsSync, mkdirSync, readFileSync, rmSync,
+  writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
 
@@ -51,7 +51,10 @@ export function prepareState({ stateDir, build }, users) {
   return state;
 }
 
-/** Workers pass through STATE_DIR, but can't list it. */
+/**
+ * Workers pass through STATE_DIR, but can't list it. The key log belongs to
+ * the owner of its directory.
+ */
 function makeDirectories(stateDir, users) {
   mkdirSync(stateDir, { recursive: true });
   chmodSync(stateDir, users.root ? 0o711 : 0o700);
@@ -60,20 +63,9 @@ function makeDirectories(stateDir, users) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     chmodSync(dir, name === 'temp' && users.root ? 0o711 : 0o700);
   }
-  giveStore(stateDir, users);
-}
-
-/**
- * The worker user appends to the key log.
- *
- * @param {string} stateDir
- * @param {object} users
- */
-export function giveStore(stateDir, { worker }) {
-  if (worker === null) return;
-  const dir = path.join(stateDir, 'keys');
-  for (const file of [dir, ...readdirSync(dir).map((n) => path.join(dir, n))]) {
-    chownSync(file, worker.uid, worker.gid);
+  const { worker } = users;
+  if (worker !== null) {
+    chownSync(path.join(stateDir, 'keys'), worker.uid, worker.gid);
   }
 }
 

@@ -7,18 +7,21 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-import { fail, Failure } from './say.mjs';
-import { descendants, isAlive, signalsOf } from './processes.mjs';
+import { Ended, fail, Failure } from './say.mjs';
+import { family, isAlive, signalsOf } from './processes.mjs';
 import { runAs } from './users.mjs';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 /** ms that programs have to go by themselves; the bridge's own is shorter. */
 const GRACE = 3000;
+/** ms that killed ones may take. */
+const BURIAL = 1000;
 const LOOK_AGAIN = 50;
 const WATCH = 250;
 
 export class Supervisor {
   #services = new Map();
+  #family = new Map();
   #cleanups = [];
   #end;
   #stopping = false;
@@ -55,8 +58,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts a program in a process group of its own, so that a terminal's
-   * Ctrl-C reaches it in our order. Its output goes to our standard error.
+   * Starts a program in a session of its own, so that a terminal's Ctrl-C
+   * reaches it in our order, and its orphans are known. Its output goes to our standard error.
    *
    * @param {string} name
    * @param {object|null} user of users.mjs
@@ -79,62 +82,64 @@ export class Supervisor {
   }
 
   #gone(name, how) {
+    this.#remember();
     this.#services.delete(name);
     if (!this.#stopping) fail(`${name} ended by itself (${how})`);
     this.#end();
   }
 
   /**
-   * Waits for a condition, or for the end of the run.
+   * Waits for a condition.
    *
-   * @param {string} what is waited for
+   * @param {string} trouble that it is, when the condition doesn't hold
    * @param {number} limit ms
    * @param {() => Promise<boolean>|boolean} holds
-   * @returns {Promise<boolean>} false when the run is to end
+   * @returns {Promise<void>}
    * @throws {Failure} after the limit
+   * @throws {Ended} when the run is to end
    */
-  async until(what, limit, holds) {
+  async until(trouble, limit, holds) {
     const deadline = Date.now() + limit;
     while (!this.#stopping) {
-      if (await holds()) return true;
+      if (await holds()) return;
       if (Date.now() > deadline) {
-        throw new Failure(`${what} after ${limit / 1000} s`);
+        throw new Failure(`${trouble} after ${limit / 1000} s`);
       }
       await Promise.race([sleep(LOOK_AGAIN), this.ended]);
     }
-    return false;
+    throw new Ended();
   }
 
   /** Ends all that was started, then cleans up. */
   async stop() {
     this.#stopping = true;
-    const all = new Map();
-    this.#remember(all);
     for (const child of this.#services.values()) child.kill('SIGTERM');
-    const deadline = Date.now() + GRACE;
-    while (this.#services.size > 0 && Date.now() < deadline) {
-      this.#remember(all);
-      await sleep(LOOK_AGAIN);
-    }
-    for (const [pid, started] of all) {
+    await this.#wait(GRACE, () => this.#services.size > 0);
+    for (const [pid, started] of this.#family) {
       if (isAlive(pid, started)) kill(pid);
     }
-    await this.#buried(all);
+    await this.#wait(BURIAL, () => [...this.#family]
+      .some(([pid, started]) => isAlive(pid, started)));
     for (const action of this.#cleanups) action();
     process.exit();
   }
 
-  /** What a program has started outlives it with another parent. */
-  #remember(all) {
-    for (const { pid } of this.#services.values()) {
-      for (const [found, started] of descendants(pid)) all.set(found, started);
+  async #wait(limit, goesOn) {
+    const deadline = Date.now() + limit;
+    this.#remember();
+    while (goesOn() && Date.now() < deadline) {
+      await sleep(LOOK_AGAIN);
+      this.#remember();
     }
   }
 
-  async #buried(all) {
-    const deadline = Date.now() + 1000;
-    const left = () => [...all].some((process) => isAlive(...process));
-    while (left() && Date.now() < deadline) await sleep(LOOK_AGAIN);
+  /** What a program has started may outlive it. */
+  #remember() {
+    for (const { pid } of this.#services.values()) {
+      for (const [found, started] of family(pid)) {
+        this.#family.set(found, started);
+      }
+    }
   }
 }
 
