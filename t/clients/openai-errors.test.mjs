@@ -70,7 +70,7 @@ test('bad parameters are named', async () => {
     [{ max_completion_tokens: -1 }, 'max_completion_tokens'],
     [{ temperature: 3 }, 'temperature'],
     [{ top_p: -1 }, 'top_p'],
-    [{ stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop'],
+    [{ stop: ['a', 'b', 'c', 'd', 'e'] }, 'stop[4]'],
     [{ reasoning_effort: 'enormous' }, 'reasoning_effort'],
     [{ stream: 'yes' }, 'stream'],
     [{ messages: [{ role: 'wizard', content: 'x' }] }, 'messages[0].role'],
@@ -173,7 +173,8 @@ test('what was begun, and is billed, is not tried again', async () => {
   const { fetch, statuses } = watchedFetch();
   const eager = client.withOptions({ fetch, maxRetries: 2 });
   await fails('InternalServerError', { status: 502, type: 'api_error' },
-    eager.chat.completions.create(ask(`[[stub deltas=4 cut=2]] ${mark}`)));
+    eager.chat.completions.create(
+      ask(`[[stub deltas=4 error=api_error after=2]] ${mark}`)));
   assert.deepEqual(statuses, [502]);
   assert.equal((await stub.requests(mark)).length, 1);
 });

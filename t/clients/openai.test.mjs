@@ -222,7 +222,7 @@ test('aborting before the first byte stops the model', async () => {
   }
 });
 
-test('models are listed, and each can be retrieved', async () => {
+test('models are listed, can be retrieved, and answer', async () => {
   const ids = [];
   for await (const { id, object, created, owned_by: owner }
     of client.models.list()) {
@@ -231,10 +231,13 @@ test('models are listed, and each can be retrieved', async () => {
     assert.ok(Number.isInteger(created));
     assert.equal(typeof owner, 'string');
   }
-  assert.ok(ids.includes(model));
+  assert.ok(ids.length > 0);
   for (const id of ids) {
     assert.equal((await client.models.retrieve(id)).id, id);
   }
+  const answer = await whole('[[stub text=here]]', { model: ids[0] });
+  assert.equal(answer.model, ids[0]);
+  assert.equal(answer.choices[0].message.content, 'here');
 });
 
 test('every answer has a request id of its own', async () => {
