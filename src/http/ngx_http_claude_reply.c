@@ -56,7 +56,10 @@ ngx_http_claude_send_json(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    /* does nothing where the body was read */
+    /* a client that waits for "100 Continue" keeps its body; discarding does
+     * nothing where the body was read */
+
+    r->expect_tested = 1;
 
     rc = ngx_http_discard_request_body(r);
 

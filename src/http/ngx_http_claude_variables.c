@@ -34,6 +34,7 @@ static ngx_int_t ngx_http_claude_ttft_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_claude_conversation_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_uint_t ngx_http_claude_has_facts(ngx_http_claude_ctx_t *ctx);
 static void ngx_http_claude_set_value(ngx_http_variable_value_t *v,
     const void *data, size_t len);
 
@@ -156,14 +157,14 @@ ngx_http_claude_call_variable(ngx_http_request_t *r,
     switch (data) {
 
     case NGX_HTTP_CLAUDE_MODEL:
-        if (ctx->facts.model.len) {
+        if (ngx_http_claude_has_facts(ctx)) {
             ngx_http_claude_set_value(v, ctx->facts.model.data,
                                       ctx->facts.model.len);
         }
         break;
 
     case NGX_HTTP_CLAUDE_UPSTREAM_MODEL:
-        if (ctx->facts.upstream_model.len) {
+        if (ngx_http_claude_has_facts(ctx)) {
             ngx_http_claude_set_value(v, ctx->facts.upstream_model.data,
                                       ctx->facts.upstream_model.len);
         }
@@ -276,9 +277,7 @@ ngx_http_claude_conversation_variable(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r->main, ngx_http_claude_module);
 
-    if (ctx == NULL || ctx->key == NULL || !ctx->translated
-        || ctx->rc != CLAUDE_OK)
-    {
+    if (ctx == NULL || ctx->key == NULL || !ngx_http_claude_has_facts(ctx)) {
         return NGX_OK;
     }
 
@@ -298,6 +297,15 @@ ngx_http_claude_conversation_variable(ngx_http_request_t *r,
     ngx_http_claude_set_value(v, p, 2 * sizeof(hash));
 
     return NGX_OK;
+}
+
+
+/* what a refused body holds is nobody's to log */
+
+static ngx_uint_t
+ngx_http_claude_has_facts(ngx_http_claude_ctx_t *ctx)
+{
+    return ctx->translated && ctx->rc == CLAUDE_OK;
 }
 
 
