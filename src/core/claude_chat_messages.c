@@ -235,7 +235,7 @@ claude_chat_message_end(claude_chat_parse_t *chat)
         return;
     }
 
-    if (chat->held.first) {
+    if (!claude_out_empty(&chat->held)) {
         out = claude_chat_open(chat, message->role);
         claude_out_join(out, &chat->held);
     }

@@ -458,7 +458,7 @@ claude_chat_write(claude_chat_parse_t *chat, claude_out_t *out)
     claude_json_put_uint(out, request->max_tokens);
     claude_out_literal(out, ",\"stream\":true");
 
-    if (chat->system.first) {
+    if (!claude_out_empty(&chat->system)) {
         claude_out_literal(out, ",\"system\":[");
         claude_out_join(out, &chat->system);
         claude_out_literal(out, "]");

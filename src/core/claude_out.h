@@ -65,6 +65,10 @@ void claude_out_link(claude_out_t *out, const unsigned char *data, size_t len);
 
 void claude_out_join(claude_out_t *out, claude_out_t *from);
 
+/* whether there is nothing to join: no bytes, and no failure either */
+
+#define claude_out_empty(out)  ((out)->first == NULL && (out)->rc == CLAUDE_OK)
+
 /* writes all pieces to dst, which has room for out->size bytes */
 
 void claude_out_copy(const claude_out_t *out, unsigned char *dst);

@@ -28,7 +28,7 @@ typedef struct {
 
 
 /* all memory of a case, each piece a block of its own so that a sanitizer
- * sees its bounds; left: allocations until there are none */
+ * sees its bounds; left: allocations up to the one that fails */
 
 typedef struct {
     void                  *blocks[4096];
@@ -64,12 +64,11 @@ arena_alloc(void *ctx, size_t size)
 
     arena = ctx;
 
-    if (arena->left == 0 || arena->nblocks == 4096) {
+    if (arena->left-- == 0 || arena->nblocks == 4096) {
         return NULL;
     }
 
     p = malloc(size);
-    arena->left--;
     arena->size += size;
     arena->blocks[arena->nblocks++] = p;
 
@@ -366,7 +365,7 @@ check_image(void)
 }
 
 
-/* memory that ends at each allocation in turn */
+/* memory that isn't had at each allocation in turn, and then is again */
 
 static void
 check_no_memory(void)
