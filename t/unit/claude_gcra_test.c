@@ -16,7 +16,9 @@ test_first(void)
     uint64_t       tat;
     claude_gcra_t  state;
 
-    static const uint64_t  starts[] = { 0, 1, 1000, 86400000, 1ULL << 40 };
+    static const uint64_t  starts[] = {
+        0, 1, 1000, 86400000, 1ULL << 40, 1ULL << 44
+    };
 
     for (i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
         tat = 0;

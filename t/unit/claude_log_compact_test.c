@@ -5,10 +5,6 @@
 
 #include "claude_live_log.h"
 
-#include <signal.h>
-#include <sys/file.h>
-#include <sys/wait.h>
-
 
 #define ROUNDS     40
 #define APPENDERS  3
@@ -239,6 +235,100 @@ test_leftover(void)
 }
 
 
+/* with its LF, terminated; good until the next call */
+
+static const char *
+last_line(void)
+{
+    int           fd;
+    char         *p;
+    ssize_t       n;
+
+    static char  buf[65536];
+
+    fd = open(log_path, O_RDONLY);
+    n = (fd == -1) ? -1 : read(fd, buf, sizeof(buf) - 1);
+
+    if (n < 2) {
+        bail("%s: %s", log_path, strerror(errno));
+    }
+
+    close(fd);
+    buf[n] = '\0';
+    p = memrchr(buf, '\n', n - 1);
+
+    return p ? p + 1 : buf;
+}
+
+
+static off_t
+temp_size(void)
+{
+    struct stat  st;
+
+    return (stat(log_temp, &st) == 0) ? st.st_size : 0;
+}
+
+
+/* the lock of a reader keeps a compaction waiting where it would add what came
+ * since it began */
+
+static void
+test_meanwhile(void)
+{
+    int                i, status;
+    pid_t              holder, child;
+    char               gone[80];
+    const char        *line;
+    claude_change_t    puts[3];
+    claude_live_log_t  log;
+
+    for (i = 0; i < 3; i++) {
+        puts[i] = new_put();
+    }
+
+    /* what is to be added later, as a line */
+
+    log_fresh();
+    (void) append(&puts[2], 1);
+    line = last_line();
+
+    log_fresh();
+    (void) append(puts, 2);
+
+    holder = hold(log_path, LOCK_SH);
+    child = fork();
+
+    if (child == 0) {
+        _exit(claude_log_compact(log_path, 10000, &error) == CLAUDE_OK
+              ? 0 : 1);
+    }
+
+    wait_for(temp_size() > 0);
+    snprintf(gone, sizeof(gone), "{\"op\":\"delete\",\"id\":\"%.24s\"}\n",
+             (const char *) puts[0].record.id);
+    log_add(line);
+    log_add(gone);
+    log_add("{\"op\":");
+    release(holder);
+
+    (void) waitpid(child, &status, 0);
+    is(status, 0, "a compaction while others append");
+
+    claude_live_log_init(&log);
+    is(claude_live_log_read(&log, log_path, &error), CLAUDE_OK, "is sound");
+    is(log.header.generation, 1, "compacted");
+    is(log.live.n, 2, "two keys are left");
+    ok(claude_live_find(&log.live, puts[0].record.id) == NULL,
+       "one was deleted meanwhile");
+    ok(claude_live_find(&log.live, puts[2].record.id) != NULL,
+       "one was added");
+    is(log_size(), (off_t) log.pos.offset, "a torn line is dropped");
+
+    claude_live_log_free(&log);
+}
+
+
 /*
  * What appenders were told, and when: 'p' a put is durable, 'd' a delete is
  * about to be tried, 'D' it is durable.  One write a message: a pipe takes it
@@ -444,6 +534,7 @@ main(void)
     test_generation();
     test_duplicates();
     test_leftover();
+    test_meanwhile();
     test_crashes();
 
     log_end();

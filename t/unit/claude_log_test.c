@@ -3,11 +3,9 @@
 
 #include "key_log.h"
 
-#include <signal.h>
-#include <sys/file.h>
+#include <dirent.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
 
 static claude_log_error_t  error;
@@ -76,6 +74,10 @@ checked(const char *reason, const char *name)
 static void
 test_check(void)
 {
+    seen_t            seen;
+    claude_log_pos_t  pos;
+
+    memset(&pos, 0, sizeof(pos));
     log_fresh();
     checked(NULL, "a new log is sound");
 
@@ -134,7 +136,8 @@ test_check(void)
     is(error.sys, ENOENT, "is told");
 
     (void) !mkfifo(log_path, 0600);
-    is(append(NULL, 0), CLAUDE_INVALID, "a FIFO does not hang");
+    is(append(NULL, 0), CLAUDE_INVALID, "a FIFO is no log");
+    is(read_all(&pos, &seen, &error), CLAUDE_INVALID, "and hangs no reader");
     unlink(log_path);
     unlink(log_temp);
 }
@@ -442,51 +445,6 @@ test_torn(void)
 }
 
 
-/* a child that holds a lock until it is killed */
-
-static pid_t
-hold(const char *path, int lock)
-{
-    int    fds[2], fd;
-    char   c = 0;
-    pid_t  pid;
-
-    if (pipe(fds) == -1 || (pid = fork()) == -1) {
-        bail("fork: %s", strerror(errno));
-    }
-
-    if (pid == 0) {
-        fd = open(path, O_RDWR);
-
-        if (fd == -1 || flock(fd, lock) == -1 || write(fds[1], &c, 1) != 1) {
-            _exit(1);
-        }
-
-        for ( ;; ) {
-            pause();
-        }
-    }
-
-    close(fds[1]);
-
-    if (read(fds[0], &c, 1) != 1) {
-        bail("the child has no lock");
-    }
-
-    close(fds[0]);
-
-    return pid;
-}
-
-
-static void
-release(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    (void) waitpid(pid, NULL, 0);
-}
-
-
 static void
 test_locked(void)
 {
@@ -525,6 +483,78 @@ test_locked(void)
     is(claude_log_append(log_path, &pos, &put, 1, 50, &handler, NULL, &torn,
                          &error), CLAUDE_BUSY, "but a writer waits");
     release(pid);
+}
+
+
+/* whether a process has this file open */
+
+static int
+has_open(pid_t pid, const char *path)
+{
+    int             found;
+    DIR            *dir;
+    char            name[300], target[128];
+    ssize_t         n;
+    struct dirent  *entry;
+
+    snprintf(name, sizeof(name), "/proc/%d/fd", (int) pid);
+    dir = opendir(name);
+    found = 0;
+
+    while (dir && (entry = readdir(dir)) != NULL) {
+        snprintf(name, sizeof(name), "/proc/%d/fd/%.200s", (int) pid,
+                 entry->d_name);
+        n = readlink(name, target, sizeof(target));
+        found |= (n == (ssize_t) strlen(path) && memcmp(target, path, n) == 0);
+    }
+
+    if (dir) {
+        closedir(dir);
+    }
+
+    return found;
+}
+
+
+/* the log is replaced while an append waits for the lock on the old one */
+
+static void
+test_replaced(void)
+{
+    int               status;
+    off_t             size;
+    pid_t             holder, child;
+    char              old[96];
+    seen_t            seen;
+    claude_change_t   put;
+    claude_log_pos_t  pos;
+
+    log_fresh();
+    put = new_put();
+    holder = hold(log_path, LOCK_EX);
+    child = fork();
+
+    if (child == 0) {
+        _exit(append(&put, 1) == CLAUDE_OK ? 0 : 1);
+    }
+
+    wait_for(has_open(child, log_path));
+
+    snprintf(old, sizeof(old), "%s.old", log_path);
+    (void) rename(log_path, old);
+    log_fresh();
+    size = log_size();
+    release(holder);
+
+    (void) waitpid(child, &status, 0);
+    is(status, 0, "an append succeeds");
+
+    memset(&pos, 0, sizeof(pos));
+    is(read_all(&pos, &seen, &error), CLAUDE_DONE, "in the new file");
+    is(seen.changes, 1, "and there alone");
+
+    (void) rename(old, log_path);
+    is(log_size(), size, "not in the old one");
 }
 
 
@@ -669,6 +699,7 @@ main(void)
     test_append();
     test_torn();
     test_locked();
+    test_replaced();
     test_full();
     test_no_space();
 

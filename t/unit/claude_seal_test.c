@@ -274,6 +274,13 @@ test_wrap(void)
     is(claude_secrets_unwrap(out, &one, &other, wrapped, &which),
        CLAUDE_DECLINED, "nor does the header of another store open");
 
+    memset(out, 0xa5, sizeof(*out));
+    one.n = 0;
+    is(claude_secrets_unwrap(out, &one, &store, wrapped, &which),
+       CLAUDE_DECLINED, "no master key opens nothing");
+    is_mem(out, sizeof(*out), &zero, sizeof(zero), "and leaves nothing");
+    one.n = 1;
+
     wrapped[40] ^= 1;
     is(claude_secrets_unwrap(out, &one, &store, wrapped, &which),
        CLAUDE_DECLINED, "nor one with a bit flipped");
@@ -305,6 +312,39 @@ test_digest(void)
     secrets.digest[0] = 1;
     claude_digest(&secrets, (const unsigned char *) "sk-test", 7, other);
     ok(memcmp(digest, other, sizeof(digest)) != 0, "another key, another one");
+}
+
+
+/* sealed by somebody who has the secret, but not by claude_seal() */
+
+static void
+test_seal_too_long(const claude_secrets_t *secrets,
+    const unsigned char digest[CLAUDE_DIGEST_LEN])
+{
+    size_t         len;
+    unsigned char  token[CLAUDE_TOKEN_MAX], text[CLAUDE_TOKEN_MAX + 1];
+    unsigned char  sealed[CLAUDE_SEALED_MAX + 1];
+    unsigned char  ad[CLAUDE_KEY_ID_LEN + CLAUDE_DIGEST_LEN];
+
+    memcpy(ad, id, CLAUDE_KEY_ID_LEN);
+    memcpy(ad + CLAUDE_KEY_ID_LEN, digest, CLAUDE_DIGEST_LEN);
+    memset(text, 'x', sizeof(text));
+    memset(sealed, 'n', CLAUDE_NONCE_LEN);
+
+    (void) crypto_aead_xchacha20poly1305_ietf_encrypt(
+               sealed + CLAUDE_NONCE_LEN, NULL, text, sizeof(text), ad,
+               sizeof(ad), NULL, sealed, secrets->seal);
+
+    is(claude_open(secrets, sealed, sizeof(sealed), id, digest, token, &len),
+       CLAUDE_DECLINED, "longer than a token can be");
+
+    (void) crypto_aead_xchacha20poly1305_ietf_encrypt(
+               sealed + CLAUDE_NONCE_LEN, NULL, text, sizeof(text) - 1, ad,
+               sizeof(ad), NULL, sealed, secrets->seal);
+
+    is(claude_open(secrets, sealed, sizeof(sealed) - 1, id, digest, token,
+                   &len), CLAUDE_OK, "while the longest is XChaCha20-Poly1305 "
+       "over id and digest");
 }
 
 
@@ -357,8 +397,7 @@ test_seal(void)
 
     is(flipped, n, "cut short anywhere");
 
-    is(claude_open(&secrets, sealed, CLAUDE_SEALED_MAX + 1, id, digest, token,
-                   &len), CLAUDE_DECLINED, "longer than a token can be");
+    test_seal_too_long(&secrets, digest);
 
     memset(long_one, 'x', sizeof(long_one));
     n = claude_seal(&secrets, long_one, sizeof(long_one), id, digest, sealed);

@@ -14,8 +14,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sodium.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 
@@ -227,6 +230,62 @@ read_all(claude_log_pos_t *pos, seen_t *seen, claude_log_error_t *error)
 
     return claude_log_read(log_path, pos, 0, &handler, error);
 }
+
+
+/* a child that holds a lock until it is killed */
+
+static TAP_UNUSED pid_t
+hold(const char *path, int lock)
+{
+    int    fds[2], fd;
+    char   c = 0;
+    pid_t  pid;
+
+    if (pipe(fds) == -1 || (pid = fork()) == -1) {
+        bail("fork: %s", strerror(errno));
+    }
+
+    if (pid == 0) {
+        fd = open(path, O_RDWR);
+
+        if (fd == -1 || flock(fd, lock) == -1 || write(fds[1], &c, 1) != 1) {
+            _exit(1);
+        }
+
+        for ( ;; ) {
+            pause();
+        }
+    }
+
+    close(fds[1]);
+
+    if (read(fds[0], &c, 1) != 1) {
+        bail("the child has no lock");
+    }
+
+    close(fds[0]);
+
+    return pid;
+}
+
+
+static TAP_UNUSED void
+release(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    (void) waitpid(pid, NULL, 0);
+}
+
+
+/* waits for a condition, for 20 s */
+
+#define wait_for(cond)                                                        \
+    for (int tries_ = 0; !(cond); tries_++) {                                 \
+        if (tries_ == 20000) {                                                \
+            bail("waited in vain for " #cond);                                \
+        }                                                                     \
+        usleep(1000);                                                         \
+    }
 
 
 /* nothing but the log may be left behind */
