@@ -193,6 +193,9 @@ test('sends limit headers of each kind', async () => {
   const subscriber = client.withOptions({ apiKey: 'sk-ant-oat01-x' });
   const its = await subscriber.messages.create(ask('x')).asResponse();
   assert.equal(its.headers.get(`${name}status`), 'allowed');
+  const none = await subscriber.messages.create(ask('[[stub unified=none]]'))
+    .asResponse();
+  assert.equal(none.headers.get(`${name}status`), null);
   const e = await client.messages.create(ask(
     '[[stub status=429 retry-after=30 unified=rejected reset=60]]'))
     .catch((err) => err);

@@ -67,8 +67,9 @@
 //                     instead of an error document (status=200 too)
 //   retry-after=S retry-after-ms=MS should-retry=true|false
 //                     headers, with any status
-//   unified=allowed|allowed_warning|rejected [reset=S]
-//                     the subscription's limit headers (on OAuth by default)
+//   unified=allowed|allowed_warning|rejected|none [reset=S]
+//                     the subscription's limit headers, ending in S seconds;
+//                     by default allowed with an OAuth token, else none
 //   times=N name=NAME the directive holds for the first N requests that bear
 //                     the name; later ones are answered as if it had only
 //                     its text, echo, size and deltas

@@ -12,7 +12,7 @@ const CHOICES = {
   body: ['empty', 'html'],
   hang: ['headers', 'start', 'stream'],
   kind: ['json', 'event', 'utf8', 'line'],
-  unified: ['allowed', 'allowed_warning', 'rejected'],
+  unified: ['allowed', 'allowed_warning', 'rejected', 'none'],
 };
 const NOT_NUMBERS = { cut: 'headers' };
 

@@ -18,8 +18,9 @@ export function apiHeaders(requestId, kind, directive) {
   const headers = { 'request-id': requestId,
     'anthropic-organization-id': '00000000-0000-4000-8000-000000000000' };
   if (kind === 'api_key') Object.assign(headers, plainLimits(now));
-  if (kind === 'oauth' || directive.unified !== undefined) {
-    Object.assign(headers, unifiedLimits(now, directive));
+  const unified = directive.unified ?? (kind === 'oauth' ? 'allowed' : 'none');
+  if (unified !== 'none') {
+    Object.assign(headers, unifiedLimits(now, unified, directive));
   }
   for (const key of ['retry-after', 'retry-after-ms']) {
     if (directive[key] !== undefined) headers[key] = directive[key];
@@ -41,7 +42,7 @@ function plainLimits(now) {
   return headers;
 }
 
-function unifiedLimits(now, { unified = 'allowed', reset = FIVE_HOURS }) {
+function unifiedLimits(now, unified, { reset = FIVE_HOURS }) {
   const used = { allowed: '0.1', allowed_warning: '0.9' }[unified] ?? '1';
   const prefix = 'anthropic-ratelimit-unified';
   return {
