@@ -7,7 +7,16 @@ const ASSISTANT = {
   text, thinking, redacted_thinking: redactedThinking, tool_use: toolUse,
 };
 const RESULT = { text, image, document };
-const IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
+/** How the data begins; the CLI would put a note in a bad image's place. */
+const IMAGES = {
+  'image/jpeg': /^\xff\xd8\xff/,
+  'image/png': /^\x89PNG\r\n\x1a\n/,
+  'image/gif': /^GIF8/,
+  'image/webp': /^RIFF.{4}WEBP/s,
+};
+const DOCUMENTS = { 'application/pdf': /^%PDF-/ };
+/** Base64 characters that hold the longest of these beginnings. */
+const BEGINNING = 24;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 const MOST_MESSAGES = 100_000;
 
@@ -117,7 +126,7 @@ function document(block, at) {
     const data = string(block.source, 'data', `${at}.source`);
     read.source = { type: 'text', media_type: 'text/plain', data };
   } else {
-    read.source = source(block, at, ['application/pdf']);
+    read.source = source(block, at, DOCUMENTS);
   }
   for (const name of ['title', 'context']) {
     if (block[name] != null) read[name] = string(block, name, at);
@@ -125,7 +134,7 @@ function document(block, at) {
   return read;
 }
 
-function source(block, at, mediaTypes) {
+function source(block, at, kinds) {
   const { source: given } = block;
   const place = `${at}.source`;
   if (given?.type === 'url') {
@@ -138,15 +147,21 @@ function source(block, at, mediaTypes) {
   if (given?.type !== 'base64') {
     throw invalid(`${place}.type`, 'must be base64 or url');
   }
-  if (!mediaTypes.includes(given.media_type)) {
+  const type = given.media_type;
+  if (!Object.hasOwn(kinds, type)) {
     throw invalid(`${place}.media_type`,
-      `must be one of ${mediaTypes.join(', ')}`);
+      `must be one of ${Object.keys(kinds).join(', ')}`);
   }
   const data = string(given, 'data', place);
   if (data.length % 4 !== 0 || !BASE64.test(data)) {
     throw invalid(`${place}.data`, 'must be base64');
   }
-  return { type: 'base64', media_type: given.media_type, data };
+  const begins = Buffer.from(data.slice(0, BEGINNING), 'base64')
+    .toString('latin1');
+  if (!kinds[type].test(begins)) {
+    throw invalid(`${place}.data`, `is no ${type}`);
+  }
+  return { type: 'base64', media_type: type, data };
 }
 
 function thinking(block, at) {

@@ -65,6 +65,7 @@ async function drain(server, pool, timeout) {
 
 /** An error's text might quote a request: only its kind is logged. */
 function guard(log) {
+  process.stderr.on('error', () => {});
   process.on('unhandledRejection', (error) => {
     log.error('unhandled_rejection', { error: error?.name });
   });

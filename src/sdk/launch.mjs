@@ -6,7 +6,7 @@
 import { query } from '@anthropic-ai/claude-agent-sdk';
 import { spawn, spawnSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 /** No credential: it makes the CLI ask for OAuth's headers from the start. */
@@ -14,6 +14,7 @@ const NO_TOKEN = 'none';
 /** ms by which the CLI's own limits lie behind the bridge's. */
 const AFTER_OURS = 5000;
 const SETPRIV = ['setpriv', '--no-new-privs', '--pdeathsig', 'KILL', '--'];
+const OTHERS_WRITE = 0o002;
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
@@ -55,6 +56,13 @@ export class Launcher {
 
   /** Makes the directories, sweeps a crash's leftovers, learns the argv. */
   async prepare() {
+    const { dir } = this.#settings;
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    const { uid, mode } = await lstat(dir);
+    if (uid !== process.getuid() || mode & OTHERS_WRITE) {
+      throw new Error('CLAUDE_BRIDGE_DIR: belongs to another user or is '
+        + 'writable by others');
+    }
     await mkdir(this.cwd, { recursive: true, mode: 0o700 });
     await this.#sweep();
     await mkdir(this.root, { mode: 0o700 });

@@ -140,6 +140,7 @@ export class Pool {
     this.starts++;
     this.#all.add(process);
     process.start();
+    this.#log.debug('process', { pid: process.pid, state: process.state });
   }
 
   #changed(process, before) {
@@ -166,9 +167,11 @@ export class Pool {
   #failed() {
     this.failedStarts++;
     this.#failures++;
-    this.#log.warn('start_failed', { in_a_row: this.#failures });
+    const delay = Math.min(MOST_BACKOFF, BACKOFF * 2 ** this.#failures);
+    this.#log.warn('start_failed',
+      { in_a_row: this.#failures, again_ms: delay });
     if (this.#isBroken()) this.#refuseAll('no SDK process can be started');
-    this.#later(Math.min(MOST_BACKOFF, BACKOFF * 2 ** this.#failures));
+    this.#later(delay);
   }
 
   #later(delay) {

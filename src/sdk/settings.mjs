@@ -31,7 +31,7 @@ export function readSettings(env) {
   const pool = integer(env, 'POOL', 2, 0, 1000);
   const settings = {
     socket: absolute(env, 'SOCKET', '/run/claude/sdk.sock'),
-    dir: absolute(env, 'DIR', '/var/tmp/claude-bridge'),
+    dir: absolute(env, 'DIR', '/run/claude/bridge'),
     claude: absolute(env, 'CLAUDE', null),
     pool,
     maxProcesses: integer(env, 'MAX_PROCESSES', Math.max(16, pool), 1, 10000),

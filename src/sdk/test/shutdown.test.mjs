@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync, existsSync, readdirSync, readFileSync, statSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
 import { startStub } from '../../../t/stub/anthropic.mjs';
@@ -47,6 +51,7 @@ test('SIGTERM lets an answer end, takes no new one, leaves nothing',
     bridge.child.kill('SIGTERM');
     await until(() => !existsSync(bridge.socket), 'the socket gone');
     await assert.rejects(bridge.get('/health'));
+    await until(() => bridge.children().length === 1, 'none parked');
     stub.release();
     const { events } = await done;
     assert.equal(textOf(events), '1 2 3 4 ');
@@ -55,6 +60,14 @@ test('SIGTERM lets an answer end, takes no new one, leaves nothing',
     assert.deepEqual(children.filter((pid) => !ended(pid)), []);
     assert.deepEqual(await bridge.leftovers(), []);
   });
+
+test('a process that is gone leaves no directory', async () => {
+  bridge = await Bridge.start(stub);
+  await bridge.ask('[[stub text=fine]]');
+  const own = path.join(bridge.dir, `run-${bridge.child.pid}`);
+  await until(() => bridge.pids('gone').length
+    && bridge.pids('parked').length && readdirSync(own).length === 1);
+});
 
 test('SIGTERM ends an answer that goes on after the deadline', async () => {
   bridge = await Bridge.start(stub, {
@@ -128,4 +141,14 @@ test('a wrong variable is named, and nothing is started', async () => {
   assert.equal((await bridge.exited).code, 2);
   assert.match(bridge.log[0].error, /^CLAUDE_BRIDGE_POOL: /);
   assert.ok(!existsSync(bridge.dir));
+});
+
+test('a directory that others can write to is refused', async () => {
+  bridge = await Bridge.start(stub);
+  bridge.child.kill('SIGTERM');
+  await bridge.exited;
+  chmodSync(bridge.dir, 0o777);
+  const second = await Bridge.launch({}, bridge.root);
+  assert.equal((await second.exited).code, 1);
+  assert.match(second.log.at(-1).error, /^CLAUDE_BRIDGE_DIR: /);
 });

@@ -1,5 +1,6 @@
 /** Starts a bridge of its own, and talks to it, for a test. */
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ENTRY = fileURLToPath(new URL('../../bridge.mjs', import.meta.url));
+const DEFECTS = ['internal', 'unhandled_rejection', 'uncaught_exception'];
 const PATIENCE = 60000;
 const LOOK_AGAIN = 10;
 
@@ -93,6 +95,8 @@ export class Bridge {
     if (this.exit === null) this.child.kill('SIGTERM');
     await this.exited;
     await rm(this.root, { recursive: true, force: true });
+    const defects = this.log.filter(({ event }) => DEFECTS.includes(event));
+    assert.deepEqual(defects, []);
   }
 
   /** @returns {Promise<object|null>} null when nobody listens */
