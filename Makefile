@@ -60,7 +60,7 @@ test:	## install what is missing, build, run all tests
 	@exec prove -r t
 
 bench:	## what a request and a stream cost, beside plain proxy_pass
-	@src/tools/claude-deps.sh test
+	@src/tools/claude-deps.sh bench
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@exec node t/bench/bench.mjs
 

@@ -3,7 +3,7 @@
 # Installs what is missing: Debian packages with apt-get, npm modules with
 # npm ci.  What is there and new enough stays as it is.
 #
-#   claude-deps.sh build|run|test|fuzz
+#   claude-deps.sh build|run|test|fuzz|bench
 
 set -eu
 umask 022
@@ -57,11 +57,15 @@ packages() {
 	util-linux setpriv
 	END
 
-    case $what in test | fuzz) missing <<- END
+    case $what in test | fuzz | bench) missing <<- END
 	perl prove
 	procps ps
 	END
     esac
+
+    [ "$what" != bench ] || missing <<- END
+	wrk wrk
+	END
 
     [ "$what" != fuzz ] || missing <<- END
 	clang clang
