@@ -153,6 +153,10 @@ sub test_init {
     like(good('check', 'check', '--store', $log, '--master-key', $other),
         qr/0 live in 1 lines, sound/, 'which is sound');
 
+    is(good('list of no keys', 'list', '--store', $log), '', 'is empty');
+    is_deeply($json->decode(good('list of no keys in JSON', 'list',
+        '--store', $log, '--json')), [], 'is an empty array');
+
     unlink $other;
     refused(1, qr/\Q$log\E exists/, 'init with a log that exists', undef,
         'init', '--master-key', $other, '--store', $log);
@@ -291,6 +295,9 @@ sub test_compact {
     my $use = qq({"op":"use","id":"$id","lastUsed":"2026-01-02T03:04:05Z"}\n);
     write_file($store, read_file($store) . $use);
     is(shown($id)->{lastUsed}, '2026-01-02T03:04:05Z', 'a later use counts');
+    good('set', 'set', $id, @files, '--name', 'used');
+    is(shown($id)->{lastUsed}, '2026-01-02T03:04:05Z',
+        'and outlives a change');
 
     my @before = listed();
     my $lines = log_lines();
@@ -533,17 +540,18 @@ sub test_concurrent {
     return;
 }
 
-sub test_output {
-    open my $full, '>', '/dev/full' or return note('no /dev/full');
+# add with its stdout where it can't be written: what it said
+sub add_to {
+    my ($stdout) = @_;
     pipe my $in, my $to or die $!;
     syswrite $to, credential();
     close $to;
 
-    my $before = () = listed();
     my $pid = fork // die $!;
     if (!$pid) {
+        $SIG{PIPE} = 'DEFAULT';
         open STDIN, '<&', $in;
-        open STDOUT, '>&', $full;
+        open STDOUT, '>&', $stdout;
         open STDERR, '>', "$dir/err";
         no warnings 'exec';
         exec $claude_keys, 'add', @files, '--name', 'unseen',
@@ -551,11 +559,37 @@ sub test_output {
         POSIX::_exit(127);
     }
     waitpid $pid, 0;
-    is($? >> 8, 1, 'a key that can\'t be printed is a failure');
-    like(read_file("$dir/err"), qr/the key of $ID can't be printed/,
-        'which names it');
-    is(scalar(listed()), $before + 1, 'since it was made');
+    is($?, 1 << 8, 'a key that can\'t be printed is a failure');
+    my $said = read_file("$dir/err");
     unlink "$dir/err";
+    return $said;
+}
+
+sub test_output {
+    my $before = () = listed();
+
+    pipe my $gone, my $pipe or die $!;
+    close $gone;
+    like(add_to($pipe), qr/the key of $ID can't be printed: Broken pipe/,
+        'a pipe to nobody: it says which');
+    is(scalar(listed()), $before + 1, 'since it was made');
+
+    open my $full, '>', '/dev/full' or return note('no /dev/full');
+    like(add_to($full), qr/the key of $ID can't be printed: No space/,
+        'a full disk: it says which');
+    return;
+}
+
+# a log that can grow no further
+sub test_limit {
+    my $before = read_file($store);
+    my $got = run(['sh', '-c', 'ulimit -f 1; exec "$@"', 'sh', $claude_keys,
+        'add', @files, '--name', 'x', '--token-stdin'], credential());
+    is($got->{status}, 1, 'no room is a failure');
+    like($got->{err}, qr/keys\.jsonl can't be written: File too large/,
+        'which is told');
+    is($got->{out}, '', 'no key is printed');
+    is(read_file($store), $before, 'none is made');
     return;
 }
 
@@ -570,5 +604,6 @@ test_owner();
 test_restore();
 test_concurrent();
 test_output();
+test_limit();
 
 done_testing();

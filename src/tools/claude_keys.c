@@ -6,7 +6,6 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 
 #define CLAUDE_KEYS_FILES                                                     \
@@ -116,7 +115,6 @@ main(int argc, char **argv)
 {
     (void) signal(SIGPIPE, SIG_IGN);
     (void) signal(SIGXFSZ, SIG_IGN);
-    (void) umask(077);
 
     if (sodium_init() == -1) {
         return claude_keys_error(CLAUDE_KEYS_FAILED,
