@@ -23,7 +23,7 @@ export class EventReader {
         this.#note(message);
         return null;
       case 'rate_limit_event':
-        this.#failure.resetsAt = message.rate_limit_info?.resetsAt;
+        this.#failure.resetsAt = resetOf(message.rate_limit_info);
         return null;
       case 'system':
         if (message.subtype === 'api_retry') throw this.#retried(message);
@@ -71,6 +71,17 @@ export class EventReader {
     const { text = typeof result === 'string' ? result : '' } = this.#failure;
     return fromSdk({ ...this.#failure, status, text });
   }
+}
+
+/**
+ * When the subscription may go on, epoch seconds. The CLI calls every 429
+ * "rejected" and names a reset, a passing burst limit too: only a window that
+ * is spent has to be waited for.
+ */
+function resetOf({ resetsAt, unifiedWindows = {} } = {}) {
+  const spent = Object.values(unifiedWindows)
+    .some(({ status }) => status === 'rejected');
+  return spent ? resetsAt : undefined;
 }
 
 /** The end of an answer that the model refused; the result has the counts. */
