@@ -74,7 +74,7 @@ test_merge(void)
         (void) !chown(log_path, 1234, 2345);
     }
 
-    chmod(log_path, 0400);
+    chmod(log_path, 0700);
     (void) stat(log_path, &before);
     size = before.st_size;
 
