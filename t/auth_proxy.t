@@ -126,9 +126,9 @@ is_error(get('/down/', key => $key), 502, undef,
     "nginx's own error is JSON here too");
 
 my @log = split /\n/, read_file($t->dir . '/keys.log');
-is($log[0], '||401', 'the log of a request without key');
+is($log[0], '-|-|401', 'the log of a request without key');
 ok((grep { $_ eq "$id|alice|200" } @log), 'and of one with it');
-ok((grep { $_ eq '||401' } @log[1 .. $#log]),
+ok((grep { $_ eq '-|-|401' } @log[1 .. $#log]),
     'a refused key has no name in the log');
 
 $t->allow(qr/limiting (?:connections|requests)/, qr/connect\(\) failed/);

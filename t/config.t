@@ -51,6 +51,10 @@ sub in_location {
     "server { listen %%ADDR%%;\nlocation /v1/ {\nclaude_pass bridge;\n"
         . "@_ # here\n} }";
 }
+sub beside_pass {
+    "server { listen %%ADDR%%;\nlocation /v1/ {\nclaude_pass bridge; # here\n"
+        . "@_\n} }";
+}
 
 accepted('the usual configuration', $good);
 
@@ -86,7 +90,7 @@ master_key('a directory', "$dir/keys", qr/keys/);
 if ($> == 0) {
     write_key('k7', $text);
     chown 12345, -1, "$dir/k7";
-    master_key("somebody else's", "$dir/k7", qr/k7.*own/s);
+    master_key("somebody else's", "$dir/k7", qr/k7.*belongs to another/s);
 }
 refused('the same directive twice', in_http(
     "claude_master_key $master;\nclaude_master_key $master;"),
@@ -103,8 +107,8 @@ sub keystore {
         . in_http("claude_keystore $params;"), $reason, %own);
 }
 
-keystore('no zone', "path=$store", qr/zone=/);
-keystore('no path', 'zone=keys:1m', qr/path=/);
+keystore('no zone', "path=$store", qr/zone=|arguments/);
+keystore('no path', 'zone=keys:1m', qr/path=|arguments/);
 keystore('no size', "zone=keys path=$store", qr/zone/);
 keystore('a size of zero', "zone=keys:0 path=$store", qr/zone/);
 keystore('too small a zone', "zone=keys:4k path=$store", qr/too small/);
@@ -170,7 +174,7 @@ log_refused('in a directory that all may write', store_at($lines,
 if ($> == 0) {
     my $foreign = store_at($lines);
     chown 12345, -1, $foreign;
-    log_refused("somebody else's", $foreign, qr/own/);
+    log_refused("somebody else's", $foreign, qr/belongs to another/);
     my $place = store_at(undef, foreign_dir => 1);
     chmod 0755, $place =~ s{/[^/]*$}{}r;
     refused('log: in a directory that workers may not write', $good,
@@ -185,7 +189,7 @@ $wrong->init;
 refused('log: the wrong master key',
     "claude_master_key $dir/wrong/master.key;\n"
     . "claude_keystore zone=keys:1m path=$store; # here\n$good",
-    qr/master key/i, %own);
+    qr/keys\.jsonl.*any key of "claude_master_key"/, %own);
 log_refused('more keys than the zone holds', store_at(join "\n", $header,
     (map { my $d = sprintf '%064x', $_; my $id = sprintf '%05d', $_;
     $put =~ s/("id":"key_)\w{5}/$1$id/r =~ s/("digest":")\w+/$1$d/r }
@@ -245,10 +249,11 @@ refused('claude_auth without keystore', "server { listen %%ADDR%%;\n"
     . "location /v1/ { claude_auth on; # here\n} }", qr/claude_keystore/,
     %own);
 refused('claude_pass with claude_auth off',
-    in_location('claude_auth off;'), qr/claude_auth/);
-refused("claude_pass and $_", in_location($_), qr/content handler|duplicate/)
-    for 'proxy_pass http://bridge;', 'claude_pass bridge;',
-    'stub_status;';
+    beside_pass('claude_auth off;'), qr/claude_auth/);
+refused("claude_pass and $_", beside_pass($_), qr/content handler/)
+    for 'proxy_pass http://bridge;', 'stub_status;';
+refused('claude_pass twice', in_location('claude_pass bridge;'),
+    qr/duplicate/);
 refused('claude_pass in a regex location', "server { listen %%ADDR%%;\n"
     . "location ~ ^/v1/ {\nclaude_pass bridge; # here\n} }",
     qr/prefix or exact/);

@@ -70,8 +70,8 @@ upstream second {
     server unix:%%DIR%%/bridge/sock;
 }
 upstream twice {
-    server unix:%%DIR%%/bridge/sock;
-    server unix:%%DIR%%/bridge/../bridge/sock;
+    server unix:%%DIR%%/bridge/sock max_fails=0;
+    server unix:%%DIR%%/bridge/../bridge/sock max_fails=0;
 }
 server {
     listen %%ADDR%%;
@@ -87,7 +87,8 @@ server {
 }
 EOC
 
-# both kinds of answer fail alike while nothing has been sent
+# both kinds of answer fail alike while nothing has been sent; in_band: but a
+# stream for which the bridge sent headers has status 200
 sub fails {
     my ($text, $status, $code, $name, %opt) = @_;
     my $before = $bridge->hits;
@@ -99,7 +100,13 @@ sub fails {
         $c->send($t->request('POST', $opt{uri} // '/v1/chat/completions',
             key => $key, body => $t->chat_body($text))) if $kind eq 'whole';
         my $r = $c->response;
-        is_error($r, $status, $code, "$name, $kind");
+        if ($kind eq 'stream' && $opt{in_band}) {
+            my ($data) = $r->{body} =~ /\Adata: (.*)\n\n\z/;
+            is(json_decode($data // '{}')->{error}{code}, $code,
+                "$name: in the stream, alone");
+        } else {
+            is_error($r, $status, $code, "$name, $kind");
+        }
         unlike(($r->{raw} // '') . ($r->{body} // ''), qr/canary/,
             "$name, $kind: nothing of it is quoted");
         $c->close;
@@ -118,7 +125,7 @@ my @table = (
     [413, 413, 'request_too_large'],
     [429, 429, 'rate_limit_exceeded'],
     [500, 502, 'upstream_error'],
-    [503, 502, 'upstream_error'],
+    [503, 503, 'service_unavailable'],
     [504, 504, 'timeout'],
     [529, 503, 'overloaded'],
 );
@@ -127,7 +134,8 @@ for my $row (@table) {
     my ($upstream, $status, $code) = @$row;
     fails("[[status $upstream]]", $status, $code, "$upstream of the bridge");
     my $type = $types{$upstream} // next;
-    fails("[[first $type]]", $status, $code, "$type before any content");
+    fails("[[first $type]]", $status, $code, "$type before any content",
+        in_band => 1);
 }
 
 my $r = fails('[[status 429 retry-after=37]]', 429, 'rate_limit_exceeded',
@@ -141,7 +149,7 @@ $r = fails('[[status 429 retry-after=soon]]', 429, 'rate_limit_exceeded',
 unlike($r->{raw}, qr/soon/, 'which is not passed on');
 
 fails('[[html 500]]', 502, undef, 'an HTML page for an error');
-fails('[[html 404]]', 404, undef, 'an HTML page for a 404');
+fails('[[html 404]]', 502, undef, 'an HTML page for a 404: a wrong address');
 fails('[[empty 500]]', 502, undef, 'an error without body');
 fails('[[status 302]]', 502, undef, 'a redirect');
 fails('[[status 204]]', 502, undef, 'a status that says nothing');
@@ -174,7 +182,7 @@ for my $type (qw(overloaded_error api_error authentication_error)) {
 
 # nobody there, and silence
 
-fails('hi', 503, undef, 'no bridge', uri => '/refused/chat/completions',
+fails('hi', 503, 'service_unavailable', 'no bridge', uri => '/refused/chat/completions',
     calls => 0);
 is_chat($t->chat('hi', key => $key, uri => '/second/chat/completions'),
     'Hello world', 'a connection that fails goes to the next server')
@@ -196,7 +204,7 @@ is_error($t->chat('[[stall]]', uri => '/short/chat/completions',
     key => $key), 504, 'timeout', 'a whole answer that stalls is a 504');
 
 $bridge->stop_listening;
-fails('hi', 503, undef, 'a bridge that has gone', calls => 0);
+fails('hi', 503, 'service_unavailable', 'a bridge that has gone', calls => 0);
 $bridge->listen;
 is_chat($t->chat('hi', key => $key), 'Hello world',
     'and it is used again when it is back');

@@ -84,8 +84,6 @@ $others->event;
 my %how = (
     deleted => sub { $keys->delete($key{deleted}) },
     disabled => sub { $keys->disable($key{disabled}) },
-    expiring => sub { $keys->set($key{expiring}, '--expires',
-        strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 2))) },
     rotated => sub { $key{new} = $keys->rotate($key{rotated}) },
 );
 for my $name (sort keys %how) {
@@ -99,6 +97,10 @@ for my $name (sort keys %how) {
         "$name: nor for another upstream");
 }
 
+$keys->set($key{expiring}, '--expires',
+    strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time + 2)));
+is(status($key{expiring}), 200, 'a key that is to expire holds');
+becomes($key{expiring}, 401, 'and does not once its time has come');
 becomes($key{new}, 200, 'every worker takes the key that it was rotated to');
 $keys->enable($key{disabled});
 becomes($key{disabled}, 200, 'and the one that is enabled again');

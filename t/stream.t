@@ -121,7 +121,6 @@ server {
     listen %%ADDR%%;
     location /v1/ { claude_pass bridge; }
     location /ping/ { claude_ping 100ms; claude_pass bridge; }
-    location /noping/ { claude_ping 0; claude_pass bridge; }
 }
 EOC
 

@@ -128,7 +128,10 @@ is($line->{model}, '', 'and no model');
 $t->chat('hi', key => $key, fields => { model => "evil\n\"name" });
 $line = logged();
 is($line->{error}, 'model_not_found', 'an unknown model');
-unlike(json_encode($line), qr/evil/, 'is not logged by its name');
+unlike(read_file($t->dir . '/ai.log'), qr/evil\n/,
+    'logged by its name, it makes no second line');
+$t->chat('hi', key => $key, fields => { model => 'm' x 100_000 });
+cmp_ok(length logged()->{model}, '<', 1000, 'a long name is not logged');
 
 # the limit
 
@@ -147,10 +150,7 @@ is($line->{name}, "b\x{f6}b \"quoted\"", 'any name');
 is_deeply([@$line{qw(model upstream prompt completion ttft finish)}],
     [('') x 6], 'no model, no tokens');
 $t->http('GET', '/plain', key => $key);
-is(logged()->{id}, $t->keys->id($key),
-    'elsewhere the key is looked up on demand');
-$t->http('GET', '/plain');
-is(logged()->{id}, '', 'or there is none');
+is(logged()->{id}, '', 'nor a key where none is checked');
 
 # a conversation goes to one bridge, whatever else it is behind
 

@@ -203,11 +203,14 @@ sub event {
     }
 }
 
-# events up to the end, comments left out
+# events up to the end, comments left out; a stream of nothing but those is
+# not waited for
 sub events {
     my ($self) = @_;
+    my $end = time + 3 * $self->{patience};
     my @events;
     while (defined(my $event = $self->event)) {
+        die "the stream does not end\n" if time > $end;
         push @events, $event unless ref $event && $event->{comment};
     }
     return @events;
