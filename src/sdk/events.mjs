@@ -75,12 +75,13 @@ export class EventReader {
 
 /**
  * When the subscription may go on, epoch seconds. The CLI calls every 429
- * "rejected" and names a reset, a passing burst limit too: only a window that
- * is spent has to be waited for.
+ * "rejected" and names a reset, a passing burst limit too: where it tells the
+ * windows apart, only one that is spent has to be waited for.
  */
 function resetOf({ resetsAt, unifiedWindows = {} } = {}) {
-  const spent = Object.values(unifiedWindows)
-    .some(({ status }) => status === 'rejected');
+  const windows = Object.values(unifiedWindows);
+  const spent = windows.length === 0
+    || windows.some(({ status }) => status === 'rejected');
   return spent ? resetsAt : undefined;
 }
 
