@@ -26,6 +26,7 @@ typedef struct {
 
 
 static int claude_keys_main(int argc, char **argv);
+static claude_keys_exit_e claude_keys_info(const char *option);
 static claude_keys_exit_e claude_keys_options(int argc, char **argv,
     const claude_keys_command_t *command, claude_keys_args_t *args);
 static claude_keys_exit_e claude_keys_option(int bit,
@@ -40,8 +41,7 @@ static claude_keys_exit_e claude_keys_usage(const char *reason,
 
 /* getopt_long() returns the bit; none is a character that it returns */
 
-#define CLAUDE_KEYS_HELP  0x1000
-#define CLAUDE_KEYS_VER   0x2000
+#define CLAUDE_KEYS_INFO  0x1000
 
 static const struct option  claude_keys_longopts[] = {
     { "store", required_argument, NULL, CLAUDE_KEYS_OPT_STORE },
@@ -53,8 +53,8 @@ static const struct option  claude_keys_longopts[] = {
     { "enable", no_argument, NULL, CLAUDE_KEYS_OPT_ENABLE },
     { "disable", no_argument, NULL, CLAUDE_KEYS_OPT_DISABLE },
     { "json", no_argument, NULL, CLAUDE_KEYS_OPT_JSON },
-    { "help", no_argument, NULL, CLAUDE_KEYS_HELP },
-    { "version", no_argument, NULL, CLAUDE_KEYS_VER },
+    { "help", no_argument, NULL, CLAUDE_KEYS_INFO },
+    { "version", no_argument, NULL, CLAUDE_KEYS_INFO },
     { NULL, 0, NULL, 0 }
 };
 
@@ -136,14 +136,8 @@ claude_keys_main(int argc, char **argv)
         return claude_keys_usage("a command is missing", NULL);
     }
 
-    if (strcmp(argv[1], "--help") == 0) {
-        fputs(claude_keys_help, stdout);
-        return claude_keys_print_end();
-    }
-
-    if (strcmp(argv[1], "--version") == 0) {
-        puts("claude-keys " CLAUDE_KEYS_VERSION);
-        return claude_keys_print_end();
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0) {
+        return claude_keys_info(argv[1] + 2);
     }
 
     for (command = claude_keys_commands; command->name; command++) {
@@ -158,11 +152,25 @@ claude_keys_main(int argc, char **argv)
 
     rc = claude_keys_options(argc - 1, argv + 1, command, &args);
 
-    if (rc != CLAUDE_KEYS_OK || args.given & CLAUDE_KEYS_HELP) {
+    if (rc != CLAUDE_KEYS_OK || args.given & CLAUDE_KEYS_INFO) {
         return rc;
     }
 
     return command->run(&args);
+}
+
+
+static claude_keys_exit_e
+claude_keys_info(const char *option)
+{
+    if (strcmp(option, "help") == 0) {
+        fputs(claude_keys_help, stdout);
+
+    } else {
+        puts("claude-keys " CLAUDE_KEYS_VERSION);
+    }
+
+    return claude_keys_print_end();
 }
 
 
@@ -184,33 +192,24 @@ claude_keys_options(int argc, char **argv,
     args->master = CLAUDE_KEYS_MASTER;
 
     opterr = 0;
+    index = 0;
 
-    for ( ;; ) {
-        bit = getopt_long(argc, argv, ":", claude_keys_longopts, &index);
-
-        switch (bit) {
-
-        case -1:
-            rc = claude_keys_id(argc, argv, command, args);
-            return (rc == CLAUDE_KEYS_OK)
-                   ? claude_keys_required(command, args) : rc;
-
-        case ':':
+    while ((bit = getopt_long(argc, argv, ":", claude_keys_longopts, &index))
+           != -1)
+    {
+        if (bit == ':') {
             return claude_keys_usage("an option lacks its value", NULL);
+        }
 
-        case '?':
+        if (bit == '?') {
             return claude_keys_usage("no such option, or a value too many",
                                      NULL);
+        }
 
-        case CLAUDE_KEYS_HELP:
-            args->given |= CLAUDE_KEYS_HELP;
-            fputs(claude_keys_help, stdout);
-            return claude_keys_print_end();
+        args->given |= bit;
 
-        case CLAUDE_KEYS_VER:
-            args->given |= CLAUDE_KEYS_HELP;
-            puts("claude-keys " CLAUDE_KEYS_VERSION);
-            return claude_keys_print_end();
+        if (bit & CLAUDE_KEYS_INFO) {
+            return claude_keys_info(claude_keys_longopts[index].name);
         }
 
         if (!(command->options & bit)) {
@@ -218,14 +217,16 @@ claude_keys_options(int argc, char **argv,
                                      claude_keys_longopts[index].name);
         }
 
-        args->given |= bit;
-
         rc = claude_keys_option(bit, args);
 
         if (rc != CLAUDE_KEYS_OK) {
             return rc;
         }
     }
+
+    rc = claude_keys_id(argc, argv, command, args);
+
+    return (rc == CLAUDE_KEYS_OK) ? claude_keys_required(command, args) : rc;
 }
 
 
