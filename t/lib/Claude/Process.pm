@@ -81,15 +81,15 @@ sub run {
     return { status => $status, out => $stdout, err => $stderr };
 }
 
-# signals a child and waits for its end; true when KILL was not needed
+# signals a process and waits for its end; true when KILL was not needed
 sub stop {
     my ($pid, $signal, $seconds) = @_;
     my $end = time + ($seconds // PATIENCE) * slow();
 
     kill $signal // 'TERM', $pid;
     while (time < $end) {
-        my $got = waitpid $pid, WNOHANG;
-        return 1 if $got == $pid || $got == -1;
+        waitpid $pid, WNOHANG;
+        return 1 unless alive($pid);
         sleep 0.02;
     }
 

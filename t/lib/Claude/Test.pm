@@ -150,7 +150,8 @@ sub expand {
 
 # nginx.conf around what stands in http {}; options: main (text before
 # events), workers, level (of the error log), keystore (its parameters, or 0),
-# zone (size of the keystore), limit (1: the module's default limit holds)
+# zone (size of the keystore), limit (1: the module's default limit holds),
+# daemon (1: no child of this process, as a binary upgrade demands)
 sub conf {
     my ($self, $http, %opt) = @_;
     my $dir = $self->{dir};
@@ -158,7 +159,8 @@ sub conf {
 
     $text .= 'load_module ' . module() . ";\n" unless $self->{without_module};
     $text .= "user $self->{user};\n" if $self->{user};
-    $text .= "daemon off;\npid $dir/nginx.pid;\n"
+    $text .= 'daemon ' . ($opt{daemon} ? 'on' : 'off') . ";\n"
+        . "pid $dir/nginx.pid;\n"
         . 'worker_processes ' . ($opt{workers} // 2) . ";\n"
         . "error_log $dir/error.log " . ($opt{level} // 'notice') . ";\n"
         . ($opt{main} // '')
@@ -214,13 +216,19 @@ sub check {
     return $got;
 }
 
-# writes the configuration, starts nginx and waits until it accepts
+# writes the configuration, starts nginx and waits until it accepts; options
+# of conf(), env and patience
 sub start {
     my ($self, $http, %opt) = @_;
     $self->conf($http, %opt) if defined $http;
-    $self->{master} = spawn(cmd => $self->nginx_cmd,
-        out => "$self->{dir}/nginx.out", err => "$self->{dir}/nginx.err",
+    my $pid = spawn(err => "$self->{dir}/nginx.err", cmd => $self->nginx_cmd,
         env => { $self->nginx_env, %{ $opt{env} // {} } });
+    if ($opt{daemon}) {
+        waitpid $pid, 0;
+        $pid = wait_until(sub { read_file("$self->{dir}/nginx.pid") },
+            'a pid') + 0;
+    }
+    $self->{master} = $pid;
     $self->ready($opt{patience});
     return $self;
 }
@@ -231,7 +239,7 @@ sub ready {
 
     eval {
         wait_until(sub {
-            die "nginx ended\n" if waitpid($self->{master}, 1) != 0;
+            die "nginx ended\n" unless alive($self->{master});
             return 0 unless -s "$self->{dir}/nginx.pid" && $self->workers;
             for my $port (@ports) {
                 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
