@@ -200,9 +200,9 @@ sub fails {
 }
 
 fails('status=401 message="canary"', 401, undef, 'a refused credential');
-$r = fails('status=429 retry-after=17 message="canary"', 429,
+$r = fails('status=429 unified=rejected reset=90 message="canary"', 429,
     'rate_limit_exceeded', "the credential's limit");
-like($r->header('retry-after'), qr/^1[67]$/, 'with the time to wait');
+like($r->header('retry-after'), qr/^[1-9]\d?$/, 'with the time to wait');
 fails('status=404 message="canary"', 404, 'model_not_found',
     'a model that the API does not have');
 fails('status=500 message="canary"', 502, undef, 'a failing API');
@@ -210,10 +210,12 @@ fails('status=529 message="canary"', 503, undef, 'an overloaded API');
 is_error($t->chat('x', fields => { model => 'no-such' }, key => $key), 404,
     'model_not_found', 'an unknown model');
 
-$c = $t->stream('[[stub text="a b c d" deltas=4 cut=2]]', key => $key);
-$c->head;
+$c = $t->stream('[[stub text="a b c d" deltas=4 delay=200 cut=2]]',
+    key => $key);
+is($c->head->{status}, 200, 'a stream begins');
 @events = $c->events;
-ok($events[-1]{error}, 'a stream that the API cut ends in an error');
+ok(@events && ref $events[-1] && $events[-1]{error},
+    'and ends in an error when the API cuts it');
 is(scalar(grep { !ref } @events), 0, 'and without [DONE]');
 $r = chat('[[stub text="a b c d" deltas=4 cut=2]]');
 is_error($r, 502, undef, 'a whole answer that was cut is a 502');

@@ -82,6 +82,7 @@ $slow->close;
 
 sub in_memory {
     my ($what) = @_;
+    no warnings 'portable';     # addresses are of 64 bits
     my $count = 0;
     for my $pid ($t->workers) {
         open my $mem, '<:raw', "/proc/$pid/mem" or return undef;

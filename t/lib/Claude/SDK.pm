@@ -90,7 +90,8 @@ sub requests {
 sub last_request {
     my ($self) = @_;
     my ($last) = reverse $self->requests;
-    return { %$last, json => Claude::Test::json_decode($last->{body}) };
+    utf8::encode(my $body = $last->{body});
+    return { %$last, json => Claude::Test::json_decode($body) };
 }
 
 # API answers that have not ended
