@@ -3,7 +3,7 @@
 # Installs what is missing: Debian packages with apt-get, npm modules with
 # npm ci.  What is there and new enough stays as it is.
 #
-#   claude-deps.sh build|run|test|fuzz|bench
+#   claude-deps.sh build|run|test|bench|fuzz|bench
 
 set -eu
 umask 022
@@ -103,7 +103,7 @@ install_packages() {
         sudo=sudo
     fi
 
-    say "Installing Debian packages:$list"
+    say "Installing Debian packages (this may take minutes):$list"
     log=$(mktemp)
     trap 'rm -f "$log"' EXIT
 

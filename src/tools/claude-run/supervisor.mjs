@@ -59,7 +59,8 @@ export class Supervisor {
 
   /**
    * Starts a program in a session of its own, so that a terminal's Ctrl-C
-   * reaches it in our order, and its orphans are known. Its output goes to our standard error.
+   * reaches it in our order, and its orphans are known. Its output goes to our
+   * standard error.
    *
    * @param {string} name
    * @param {object|null} user of users.mjs
