@@ -8,6 +8,7 @@
 #include "ngx_http_claude.h"
 
 
+static ngx_uint_t ngx_http_claude_is_origin(ngx_str_t *value);
 static ngx_int_t ngx_http_claude_model_chars(ngx_conf_t *cf,
     ngx_str_t *value);
 
@@ -172,13 +173,7 @@ ngx_http_claude_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        /* RFC 6454, 7: scheme "://" host [ ":" port ], no path */
-
-        if (ngx_strcmp(value[i].data, "*") != 0
-            && ((ngx_strncmp(value[i].data, "https://", 8) != 0
-                 && ngx_strncmp(value[i].data, "http://", 7) != 0)
-                || ngx_strchr(value[i].data + 8, '/') != NULL))
-        {
+        if (!ngx_http_claude_is_origin(&value[i])) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid origin \"%V\": scheme, host and "
                                "port, without a path", &value[i]);
@@ -194,6 +189,40 @@ ngx_http_claude_cors(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* RFC 6454, 7: scheme "://" host [ ":" port ] */
+
+static ngx_uint_t
+ngx_http_claude_is_origin(ngx_str_t *value)
+{
+    size_t  i;
+    u_char  c;
+
+    if (ngx_strcmp(value->data, "*") == 0) {
+        return 1;
+    }
+
+    i = (ngx_strncmp(value->data, "https://", 8) == 0) ? 8
+        : (ngx_strncmp(value->data, "http://", 7) == 0) ? 7 : value->len;
+
+    if (i == value->len) {
+        return 0;
+    }
+
+    for ( /* void */ ; i < value->len; i++) {
+        c = value->data[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
+              || (c >= 'A' && c <= 'Z')
+              || c == '.' || c == '-' || c == ':' || c == '[' || c == ']'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
