@@ -13,6 +13,7 @@ STATE_DIR ?= .run
 HTTP_PORT ?= 8000
 HTTPS_PORT ?= 8443
 FUZZ_TIME ?= 60
+export STATE_DIR HTTP_PORT HTTPS_PORT
 
 root := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 out := $(BUILD)
@@ -50,8 +51,7 @@ run:	## install what is missing, build, start bridge and nginx
 	@src/tools/claude-deps.sh run
 	@echo 'Building the module and claude-keys.'
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
-	@STATE_DIR='$(STATE_DIR)' HTTP_PORT='$(HTTP_PORT)' \
-	HTTPS_PORT='$(HTTPS_PORT)' exec node src/tools/claude-run.mjs
+	@exec node src/tools/claude-run.mjs
 
 test:	## install what is missing, build, run all tests
 	@src/tools/claude-deps.sh test

@@ -15,6 +15,8 @@ import { findUsers } from './claude-run/users.mjs';
 import { prepareRuntime } from './claude-run/runtime.mjs';
 
 async function main(supervisor) {
+  // what is secret has a mode of its own; the rest, others must reach
+  process.umask(0o022);
   const settings = await readSettings(process.env);
   const users = findUsers();
   const state = prepareState(settings, users);

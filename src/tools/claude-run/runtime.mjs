@@ -1,12 +1,14 @@
 /**
- * What lives only as long as the run: the socket's directory, the bridge's
+ * What lives only as long as the run, in a temporary directory that
+ * STATE_DIR/runtime points to: the socket's directory, the bridge's
  * own, and, where the bridge's user can't read the checkout (it lies in /root,
  * say), a copy of the programs that it runs.
  */
 
 import { spawnSync } from 'node:child_process';
 import {
-  chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync,
+  chmodSync, chownSync, mkdirSync, mkdtempSync, readlinkSync, rmSync,
+  symlinkSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,6 +17,7 @@ import { attempt, Failure, say } from './say.mjs';
 import { runAs } from './users.mjs';
 
 const PROGRAMS = ['src/sdk', 't/stub'];
+const PREFIX = 'claude-run-';
 
 /**
  * @param {object} settings
@@ -23,23 +26,16 @@ const PROGRAMS = ['src/sdk', 't/stub'];
  *   remove: () => void}} `root` holds the programs, `dir` is the bridge's
  */
 export function prepareRuntime(settings, users) {
+  const link = path.join(settings.stateDir, 'runtime');
+  const remove = () => removeRuntime(link);
   return attempt('make a directory', () => {
+    remove();
     const base = mkdtempSync(path.join(users.root ? '/var/tmp' : tmpdir(),
-      'claude-run-'));
-    const remove = () => rmSync(base, { recursive: true, force: true,
-      maxRetries: 5 });
+      PREFIX));
+    symlinkSync(base, link);
     try {
-      const socketDir = path.join(base, 'socket');
-      const dir = path.join(base, 'bridge');
-      mkdirSync(socketDir, { mode: 0o700 });
-      mkdirSync(dir, { mode: 0o700 });
-      if (users.root) handOver(base, socketDir, dir, users);
-      return {
-        socket: path.join(socketDir, 'sdk.sock'),
-        dir,
-        ...programs(settings, users, base),
-        remove,
-      };
+      return { ...directories(base, users),
+        ...programs(settings, users, base), remove };
     } catch (error) {
       remove();
       throw error;
@@ -47,12 +43,32 @@ export function prepareRuntime(settings, users) {
   });
 }
 
-/** Set-group-id: the socket gets the workers' group, its mode is 0660. */
-function handOver(base, socketDir, dir, { worker, bridge }) {
-  chmodSync(base, 0o711);
-  chownSync(socketDir, bridge.uid, worker.gid);
-  chmodSync(socketDir, 0o2710);
-  chownSync(dir, bridge.uid, bridge.gid);
+/** Also that of a run which was killed. */
+function removeRuntime(link) {
+  try {
+    const base = readlinkSync(link);
+    if (path.basename(base).startsWith(PREFIX)) {
+      rmSync(base, { recursive: true, force: true, maxRetries: 5 });
+    }
+    rmSync(link);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+}
+
+function directories(base, { root, worker, bridge }) {
+  const socketDir = path.join(base, 'socket');
+  const dir = path.join(base, 'bridge');
+  mkdirSync(socketDir, { mode: 0o700 });
+  mkdirSync(dir, { mode: 0o700 });
+  if (root) {
+    chmodSync(base, 0o711);
+    chownSync(dir, bridge.uid, bridge.gid);
+    chownSync(socketDir, bridge.uid, worker.gid);
+    // set-group-id: the socket gets the workers' group, its mode is 0660
+    chmodSync(socketDir, 0o2710);
+  }
+  return { socket: path.join(socketDir, 'sdk.sock'), dir };
 }
 
 function programs(settings, { bridge }, base) {

@@ -7,6 +7,7 @@
  *   tls/           a self-signed certificate
  *   logs/, temp/   nginx's
  *   run.pid        the run that goes on, if any
+ *   runtime        what lives as long as it: see runtime.mjs
  */
 
 import { spawnSync } from 'node:child_process';
