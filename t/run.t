@@ -76,8 +76,11 @@ sub uid {
 sub ends {
     my ($run, $signal, $to) = @_;
     my @all = descendants($run->{pid});
-    stop($to // $run->{pid}, $signal, SOON) or return 0;
-    return !grep { alive($_) } @all;
+    my %what = map { $_ => read_file("/proc/$_/cmdline") } @all;
+    kill $signal, $to // $run->{pid};
+    my $good = stop($run->{pid}, 'CONT', SOON);
+    diag('still there: ', $what{$_} =~ tr/\0/ /r) for grep { alive($_) } @all;
+    return $good && !grep { alive($_) } @all;
 }
 
 # a make run that can't start: {status, text}

@@ -4,9 +4,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 
 /**
  * @param {number} leader of a session
- * @returns {Map<number, string>} the living processes of its session, and
- *   what descends from them: the id, and when it started, which tells it from
- *   a later process with the same id
+ * @returns {Map<number, string>} the living processes of its session, what
+ *   descends from them, and the sessions that these lead: the id, and when it
+ *   started, which tells it from a later process with the same id
  */
 export function family(leader) {
   const all = new Map();
@@ -18,7 +18,9 @@ export function family(leader) {
   const add = (pid) => {
     if (members.has(pid)) return;
     members.set(pid, all.get(pid).started);
-    for (const [child, { parent }] of all) if (parent === pid) add(child);
+    for (const [other, { parent, session }] of all) {
+      if (parent === pid || session === pid) add(other);
+    }
   };
   for (const [pid, { session }] of all) if (session === leader) add(pid);
   return members;
