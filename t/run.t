@@ -83,6 +83,17 @@ sub ends {
     return $good && !grep { alive($_) } @all;
 }
 
+# one of the programs is killed
+sub dies {
+    my ($run, $name, $pattern) = @_;
+    my @all = descendants($run->{pid});
+    kill 'KILL', processes($run, $pattern);
+    wait_until(sub { waitpid($run->{pid}, 1) == $run->{pid} }, 'the end');
+    isnt($?, 0, "when $name dies the run fails");
+    like(says($run), qr/^error: $name ended by itself/m, 'and says so');
+    is(join(' ', grep { alive($_) } @all), '', 'and leaves nothing behind');
+}
+
 # a make run that can't start: {status, text}
 sub fails {
     my ($env, @args) = @_;
@@ -146,18 +157,12 @@ my @told = grep {
 } processes($own, qr/nginx|bridge\.mjs|stream-json/);
 is("@told", '', 'nginx, bridge and SDK don\'t have it in their environment');
 
-kill 'KILL', processes($own, qr/nginx: master/);
-wait_until(sub { waitpid($own->{pid}, 1) == $own->{pid} }, 'the end');
-isnt($?, 0, 'when nginx dies the run fails');
-like(says($own), qr/^error: nginx ended by itself/m, 'and says so');
+dies($own, 'nginx', qr/nginx: master/);
 
 my $again = start_run();
 is($again->{key}, $own->{key}, 'a run without credential keeps the key');
 unlike(says($again), qr/Demo model:/, 'and the credential behind it');
-kill 'TERM', processes($again, qr/bridge\.mjs/);
-wait_until(sub { waitpid($again->{pid}, 1) == $again->{pid} }, 'the end');
-isnt($?, 0, 'when the bridge dies the run fails');
-like(says($again), qr/^error: bridge ended by itself/m, 'and says so');
+dies($again, 'bridge', qr/bridge\.mjs/);
 
 # what can't work
 my $refused = fails({ ANTHROPIC_API_KEY => 'not a credential' },
