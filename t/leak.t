@@ -121,7 +121,7 @@ $t->start($config, workers => 1);
 my ($worker) = $t->workers;
 requests(100);
 my $fds = descriptors();
-my $left = slope(3900, 6000);
+my $left = slope(6000, 10_000);
 cmp_ok($left, '<', $tolerance,
     '10,000 requests: nothing is left of them in memory');
 note("$left bytes a request");

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <sodium.h>
+#include <sodium/randombytes_internal_random.h>
 
 #include "../../src/core/claude_record.h"
 
@@ -29,7 +30,13 @@ main(int argc, char **argv)
     FILE              *file;
     claude_secrets_t   secrets;
 
-    if (argc != 5 || sodium_init() < 0) {
+    /* no system call for each byte of so many keys */
+
+    if (argc != 5
+        || randombytes_set_implementation(&randombytes_internal_implementation)
+           != 0
+        || sodium_init() < 0)
+    {
         die("usage: fill_store MASTER LOG COUNT EVERY");
     }
 
