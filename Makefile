@@ -169,4 +169,4 @@ $(out)/fuzzer/%: t/fuzz/%.c $(wildcard src/core/*.[ch]) Makefile
 	clang -o $@ $(filter %.c,$^) -Isrc/core -std=gnu11 -g $(watched) \
 	    -fsanitize=fuzzer $(libs)
 
--include $(wildcard $(out)/*/*.d)
+-include $(wildcard $(out)/*/*.d $(out)/watched/*/*.d)
