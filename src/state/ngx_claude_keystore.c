@@ -238,18 +238,19 @@ ngx_claude_keystore_alive(ngx_claude_keystore_t *ks,
 
 
 ngx_uint_t
-ngx_claude_keystore_has(ngx_claude_keystore_t *ks,
+ngx_claude_keystore_lacks(ngx_claude_keystore_t *ks,
     const u_char id[CLAUDE_KEY_ID_LEN])
 {
-    uint32_t  slot;
+    ngx_uint_t  lacks;
 
     ngx_claude_keys_lock(ks);
 
-    slot = ngx_claude_keys_by_id(ks->shm, id);
+    lacks = (ngx_claude_keys_available(ks->shm) == 0
+             && ngx_claude_keys_by_id(ks->shm, id) == NGX_CLAUDE_SLOT_NONE);
 
     ngx_claude_keys_unlock(ks);
 
-    return slot != NGX_CLAUDE_SLOT_NONE;
+    return lacks;
 }
 
 
@@ -269,17 +270,24 @@ ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,
 
 ngx_uint_t
 ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
-    const claude_log_pos_t *pos)
+    const claude_log_pos_t *pos, const char *trouble)
 {
-    ngx_uint_t         first;
-    claude_log_pos_t  *last;
+    ngx_uint_t              first;
+    ngx_claude_keys_shm_t  *shm;
+
+    shm = ks->shm;
 
     ngx_claude_keys_lock(ks);
 
-    last = &ks->shm->complaint;
-    first = !ngx_claude_same_file(last, pos) || last->offset != pos->offset;
+    first = (shm->trouble != (uintptr_t) trouble);
 
-    *last = *pos;
+    if (trouble) {
+        first |= (!ngx_claude_same_file(&shm->complaint, pos)
+                  || shm->complaint.offset != pos->offset);
+        shm->complaint = *pos;
+    }
+
+    shm->trouble = (uintptr_t) trouble;
 
     ngx_claude_keys_unlock(ks);
 

@@ -158,10 +158,14 @@ ngx_int_t ngx_claude_keystore_reread_begin(ngx_claude_keystore_t *ks,
 void ngx_claude_keystore_reread_end(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *pos);
 
-/* 1 for the first who asks about trouble at pos, of all processes */
+/*
+ * Trouble with the log at pos, told apart by the address of its text, which no
+ * reload moves; NULL: there is none, any more.  1 for the first who says so, of
+ * all processes.
+ */
 
 ngx_uint_t ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
-    const claude_log_pos_t *pos);
+    const claude_log_pos_t *pos, const char *trouble);
 
 
 /* takes up to n keys that were used since they were last taken, and returns
@@ -172,9 +176,9 @@ ngx_uint_t ngx_claude_keystore_take_used(ngx_claude_keystore_t *ks,
 void ngx_claude_keystore_give_used(ngx_claude_keystore_t *ks,
     const claude_change_t *uses, ngx_uint_t n);
 
-/* whether there is a key of this id, valid or not */
+/* whether the zone is full and there is no key of this id in it */
 
-ngx_uint_t ngx_claude_keystore_has(ngx_claude_keystore_t *ks,
+ngx_uint_t ngx_claude_keystore_lacks(ngx_claude_keystore_t *ks,
     const u_char id[CLAUDE_KEY_ID_LEN]);
 
 

@@ -107,7 +107,8 @@ struct ngx_claude_keys_shm_s {
     uint32_t                keys;
     uint32_t                enabled;
     uint32_t                word;       /* where take_used() goes on */
-    claude_log_pos_t        complaint;  /* the last position of trouble */
+    claude_log_pos_t        complaint;  /* where there is trouble */
+    uintptr_t               trouble;    /* which, or 0 */
 
     ngx_claude_redo_t       redo;
 };

@@ -95,10 +95,11 @@ ngx_int_t ngx_claude_log_post(ngx_claude_store_t *store,
 
 ngx_int_t ngx_claude_log_publish(ngx_claude_store_t *store);
 
-/* why the task failed; trouble logs it, once for all processes */
+/* why the task failed; trouble logs it, well its end, once for all processes */
 
 const char *ngx_claude_log_reason(const ngx_claude_log_job_t *job);
 void ngx_claude_log_trouble(ngx_claude_store_t *store);
+void ngx_claude_log_well(ngx_claude_store_t *store);
 
 /* ngx_claude_store_log_queue.c */
 

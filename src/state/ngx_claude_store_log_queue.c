@@ -30,8 +30,8 @@ static void ngx_claude_log_again(ngx_claude_store_t *store);
 static void ngx_claude_log_expire(ngx_claude_store_t *store);
 static void ngx_claude_log_finish(ngx_claude_store_t *store,
     ngx_claude_log_write_t *list, claude_rc_t rc, const char *reason);
-static ngx_uint_t ngx_claude_log_taken(ngx_claude_store_t *store,
-    ngx_claude_log_write_t *write);
+static ngx_uint_t ngx_claude_log_no_room(ngx_claude_store_t *store,
+    const ngx_claude_log_write_t *write);
 
 
 /*
@@ -248,6 +248,7 @@ ngx_claude_log_read_end(ngx_claude_store_t *store, ngx_int_t rc)
         return;
     }
 
+    ngx_claude_log_well(store);
     ngx_claude_keystore_reread_end(&store->keystore, &job->pos);
 
     ngx_claude_log_finish(store, written, CLAUDE_OK, NULL);
@@ -358,7 +359,7 @@ ngx_claude_log_finish(ngx_claude_store_t *store, ngx_claude_log_write_t *list,
     for ( /* void */ ; list; list = next) {
         next = list->next;
 
-        if (rc == CLAUDE_OK && !ngx_claude_log_taken(store, list)) {
+        if (rc == CLAUDE_OK && ngx_claude_log_no_room(store, list)) {
             list->done(list->data, CLAUDE_TOO_LARGE,
                        "was written, but the zone has no room for it");
 
@@ -371,23 +372,24 @@ ngx_claude_log_finish(ngx_claude_store_t *store, ngx_claude_log_write_t *list,
 }
 
 
-/* of a put that was refused by the zone, perhaps in another process */
+/* of a put that the zone refused, perhaps in another process */
 
 static ngx_uint_t
-ngx_claude_log_taken(ngx_claude_store_t *store, ngx_claude_log_write_t *write)
+ngx_claude_log_no_room(ngx_claude_store_t *store,
+    const ngx_claude_log_write_t *write)
 {
-    ngx_uint_t        i;
-    claude_change_t  *change;
+    ngx_uint_t              i;
+    const claude_change_t  *change;
 
     for (i = 0; i < write->n; i++) {
         change = &write->changes[i];
 
         if (change->op == CLAUDE_OP_PUT
-            && !ngx_claude_keystore_has(&store->keystore, change->record.id))
+            && ngx_claude_keystore_lacks(&store->keystore, change->record.id))
         {
-            return 0;
+            return 1;
         }
     }
 
-    return 1;
+    return 0;
 }

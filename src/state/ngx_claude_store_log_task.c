@@ -247,18 +247,37 @@ void
 ngx_claude_log_trouble(ngx_claude_store_t *store)
 {
     u_char                 line[NGX_CLAUDE_LOG_LINE_LEN];
+    const char            *reason;
     ngx_claude_log_job_t  *job;
     ngx_claude_log_ctx_t  *ctx;
 
     ctx = store->ctx;
     job = &ctx->job;
 
-    if (ngx_claude_keystore_complain(&store->keystore, &job->pos)) {
+    reason = ngx_claude_log_reason(job);
+
+    if (ngx_claude_keystore_complain(&store->keystore, &job->pos, reason)) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, job->error.sys,
                       "key log %V%s %s; keys stay as they are until that is "
                       "mended", &store->path,
-                      ngx_claude_log_line(line, &job->error),
-                      ngx_claude_log_reason(job));
+                      ngx_claude_log_line(line, &job->error), reason);
+    }
+}
+
+
+void
+ngx_claude_log_well(ngx_claude_store_t *store)
+{
+    ngx_claude_log_job_t  *job;
+    ngx_claude_log_ctx_t  *ctx;
+
+    ctx = store->ctx;
+    job = &ctx->job;
+
+    if (ngx_claude_keystore_complain(&store->keystore, &job->pos, NULL)) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "key log %V is mended and followed again",
+                      &store->path);
     }
 }
 

@@ -426,11 +426,18 @@ test_order(void)
        "once");
     is(find(2, 0, 1, NULL), NGX_CLAUDE_KEY_OK, "keys serve meanwhile");
 
+    apply_one(put(3, 0, 5));
+    end.offset = 50;
     ngx_claude_keystore_reread_end(&ks, &end);
     is(find(2, 0, 1, NULL), NGX_CLAUDE_KEY_OK,
        "who has read the old file to its end ends nothing");
 
-    apply_one(put(3, 0, 5));
+    ngx_claude_keystore_position(&ks, &at);
+    at.offset++;
+    ngx_claude_keystore_reread_end(&ks, &at);
+    is(find(2, 0, 1, NULL), NGX_CLAUDE_KEY_OK,
+       "nor does who has read further than the zone has come");
+
     ngx_claude_keystore_position(&ks, &at);
     ngx_claude_keystore_reread_end(&ks, &at);
     is(find(2, 0, 1, NULL), NGX_CLAUDE_KEY_UNKNOWN,

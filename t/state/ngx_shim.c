@@ -24,7 +24,7 @@ volatile ngx_time_t   *ngx_cached_time;
 
 unsigned               shim_pool_full;
 
-static ngx_log_t            shim_ngx_log = { .log_level = NGX_LOG_WARN };
+static ngx_log_t            shim_ngx_log = { .log_level = NGX_LOG_NOTICE };
 static ngx_cycle_t          shim_cycle = { .log = &shim_ngx_log };
 static ngx_time_t           shim_time = { .sec = 1000000 };
 static char                 shim_text[2048];
@@ -354,10 +354,10 @@ shim_run(void)
 
 
 void
-shim_complete(void)
+shim_complete(unsigned reversed)
 {
     unsigned             i, n;
-    ngx_thread_task_t   *ran[SHIM_TASKS];
+    ngx_thread_task_t   *task, *ran[SHIM_TASKS];
 
     n = shim_nran;
     shim_nran = 0;
@@ -365,7 +365,8 @@ shim_complete(void)
     memcpy(ran, shim_ran, sizeof(ran));
 
     for (i = 0; i < n; i++) {
-        ran[i]->event.handler(&ran[i]->event);
+        task = ran[reversed ? n - 1 - i : i];
+        task->event.handler(&task->event);
     }
 }
 
@@ -374,6 +375,6 @@ void
 shim_settle(void)
 {
     while (shim_run()) {
-        shim_complete();
+        shim_complete(0);
     }
 }

@@ -33,9 +33,9 @@ const char *shim_log(void);
 
 unsigned shim_run(void);
 
-/* calls the callbacks of those that ran */
+/* calls the callbacks of those that ran, the last one first with reversed */
 
-void shim_complete(void);
+void shim_complete(unsigned reversed);
 
 /* both, until nothing is left */
 

@@ -1,0 +1,777 @@
+
+/*
+ * The store that is a key log, without nginx: two workers of one zone on one
+ * file, whose tasks run and come back in the order that a test wants.
+ */
+
+
+#include "ngx_shim.h"
+
+#include "../../src/state/ngx_claude_store.h"
+#include "../unit/tap.h"
+
+#include <sodium.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+
+#define MANY  3000
+
+
+static char                dir[] = "/tmp/claude-store-XXXXXX";
+static char                path[64], moved[64];
+static claude_master_t     master;
+static claude_secrets_t    secrets[3];
+static ngx_shm_zone_t      zone;
+static ngx_claude_store_t  a, b;
+
+static claude_rc_t         done_rc;
+static unsigned            done_n;
+static char                done_reason[128];
+
+
+static void
+done(void *data, claude_rc_t rc, const char *reason)
+{
+    (void) data;
+
+    done_rc = rc;
+    done_n++;
+    snprintf(done_reason, sizeof(done_reason), "%s", reason ? reason : "");
+}
+
+
+static ngx_int_t
+open_store(ngx_claude_store_t *store, claude_secrets_t *unwrapped)
+{
+    ngx_conf_t  cf;
+
+    memset(&cf, 0, sizeof(cf));
+    memset(store, 0, sizeof(ngx_claude_store_t));
+
+    store->ops = &ngx_claude_store_log;
+    store->path.data = (u_char *) path;
+    store->path.len = strlen(path);
+    store->flush = 60000;
+    store->master = &master;
+    store->secrets = unwrapped;
+    store->uid = geteuid();
+    store->gid = getegid();
+
+    return store->ops->open(&cf, store);
+}
+
+
+static ngx_int_t
+init_zone(size_t size)
+{
+    shim_zone(&zone, "keys", size);
+    zone.data = &a;
+
+    return ngx_claude_store_init_zone(&zone, NULL);
+}
+
+
+/* both workers on a fresh zone of what the file holds */
+
+static void
+start(size_t size)
+{
+    if (open_store(&a, &secrets[0]) != NGX_OK || init_zone(size) != NGX_OK
+        || open_store(&b, &secrets[1]) != NGX_OK)
+    {
+        bail("no start: %s", shim_log());
+    }
+
+    b.keystore = a.keystore;
+    done_n = 0;
+}
+
+
+static void
+stop(void)
+{
+    shim_zone_free(&zone);
+}
+
+
+static void
+new_file(void)
+{
+    (void) unlink(path);
+}
+
+
+static claude_change_t
+put(void)
+{
+    unsigned char    key[CLAUDE_KEY_LEN];
+    claude_change_t  change;
+
+    static claude_str_t  name = claude_string("alice");
+    static claude_str_t  token = claude_string(
+        "sk-ant-oat01-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+
+    memset(&change, 0, sizeof(change));
+    change.op = CLAUDE_OP_PUT;
+
+    if (claude_record_create(a.secrets, &name, &token, 1000, &change.record,
+                             key)
+        != CLAUDE_OK)
+    {
+        bail("no record");
+    }
+
+    return change;
+}
+
+
+static claude_change_t
+gone(const claude_change_t *of)
+{
+    claude_change_t  change;
+
+    change = *of;
+    change.op = CLAUDE_OP_DELETE;
+
+    return change;
+}
+
+
+static ngx_claude_key_state_e
+find(const claude_change_t *change)
+{
+    ngx_claude_key_t  key;
+
+    return ngx_claude_keystore_find(&a.keystore, change->record.digest, 2000,
+                                    &key);
+}
+
+
+/* as claude-keys does it, beside */
+
+static void
+append(const claude_change_t *changes, size_t n)
+{
+    unsigned              torn;
+    claude_log_pos_t      pos;
+    claude_log_error_t    error;
+    claude_log_handler_t  handler;
+
+    memset(&pos, 0, sizeof(pos));
+    memset(&handler, 0, sizeof(handler));
+
+    if (claude_log_append(path, &pos, changes, n, 1000, &handler, NULL, &torn,
+                          &error)
+        != CLAUDE_OK)
+    {
+        bail("append: %s", error.reason);
+    }
+}
+
+
+static void
+compact(void)
+{
+    claude_log_error_t  error;
+
+    if (claude_log_compact(path, 1000, &error) != CLAUDE_OK) {
+        bail("compact: %s", error.reason);
+    }
+}
+
+
+static off_t
+size(void)
+{
+    struct stat  st;
+
+    return (stat(path, &st) == 0) ? st.st_size : -1;
+}
+
+
+static void
+add_text(const char *text)
+{
+    FILE  *file;
+
+    file = fopen(path, "a");
+    fputs(text, file);
+    fclose(file);
+}
+
+
+static unsigned
+lines(void)
+{
+    int       c;
+    FILE     *file;
+    unsigned  n;
+
+    file = fopen(path, "r");
+
+    for (n = 0; (c = getc(file)) != EOF; n += (c == '\n')) { /* void */ }
+
+    fclose(file);
+
+    return n;
+}
+
+
+static void
+test_new(void)
+{
+    struct stat  st;
+
+    new_file();
+
+    ngx_test_config = 1;
+    is(open_store(&a, &secrets[0]), NGX_OK, "-t: a missing log is in order");
+    is(init_zone(1024 * 1024), NGX_OK, "-t: so is its zone");
+    is(size(), -1, "-t: it is not made");
+    stop();
+    ngx_test_config = 0;
+
+    is(open_store(&a, &secrets[0]), NGX_OK, "a missing log is in order");
+    is(size(), -1, "it is not made by reading the configuration");
+    is(init_zone(1024 * 1024), NGX_OK, "its zone is filled");
+    is(stat(path, &st), 0, "it is made by then");
+    is(st.st_mode & 07777, 0600, "for its owner alone");
+    stop();
+
+    is(open_store(&b, &secrets[1]), NGX_OK, "it can be opened");
+    is_mem(b.secrets, sizeof(claude_secrets_t), a.secrets,
+           sizeof(claude_secrets_t), "and has the secrets that it was made of");
+
+    chmod(dir, 0770);
+    new_file();
+    is(open_store(&a, &secrets[0]), NGX_ERROR,
+       "none is made where others may write");
+    ok(strstr(shim_log(), "may be written to by group or others"),
+       "with the reason");
+    chmod(dir, 0700);
+}
+
+
+static void
+test_append(void)
+{
+    claude_change_t  one, two, three, four;
+
+    new_file();
+    start(1024 * 1024);
+
+    one = put();
+    two = put();
+    three = put();
+
+    is(a.ops->append(&a, &one, 1, done, NULL), NGX_OK, "an append begins");
+    is(find(&one), NGX_CLAUDE_KEY_UNKNOWN, "nothing is visible at once");
+    is(shim_run(), 1, "a task writes it");
+    is(find(&one), NGX_CLAUDE_KEY_UNKNOWN, "from a task nothing is visible");
+
+    a.ops->append(&a, &two, 1, done, NULL);
+    a.ops->append(&a, &three, 1, done, NULL);
+    is(shim_run(), 0, "a worker has one task at a time");
+
+    shim_complete(0);
+    is(done_n, 1, "then it is done");
+    is(done_rc, CLAUDE_OK, "well");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "and visible");
+
+    is(shim_run(), 1, "one more task");
+    is(lines(), 4, "writes both others");
+    shim_complete(0);
+    is(done_n, 3, "which are done");
+    is(find(&three), NGX_CLAUDE_KEY_OK, "and visible too");
+    is(shim_run(), 0, "nothing is left to do");
+
+    /* two workers: whoever is back first brings what both have written */
+
+    one = put();
+    two = put();
+    done_n = 0;
+    b.ops->append(&b, &one, 1, done, NULL);
+    a.ops->append(&a, &two, 1, done, NULL);
+    is(shim_run(), 2, "two workers write");
+    shim_complete(1);
+    is(done_n, 2, "they come back the other way round");
+    is(find(&one) | find(&two), NGX_CLAUDE_KEY_OK, "all is visible");
+
+    /* what one deletes while the other's put is on its way */
+
+    one = put();
+    two = gone(&one);
+    a.ops->append(&a, &one, 1, done, NULL);
+    shim_run();
+    append(&two, 1);
+    b.ops->tail(&b);
+    shim_run();
+    shim_complete(1);
+    shim_settle();
+    is(done_rc, CLAUDE_OK, "a put comes back late");
+    is(find(&one), NGX_CLAUDE_KEY_UNKNOWN, "and revives nothing");
+
+    /* a use, as the timer writes it */
+
+    four = three;
+    four.op = CLAUDE_OP_USE;
+    four.record.last_used = 5000;
+    done_n = 0;
+    a.ops->append(&a, &four, 1, done, NULL);
+    shim_settle();
+    is(done_n, 1, "a use is written");
+
+    stop();
+    start(1024 * 1024);
+    is(find(&three), NGX_CLAUDE_KEY_OK, "a restart finds what was written");
+    is(find(&one), NGX_CLAUDE_KEY_UNKNOWN, "but not what was deleted");
+    stop();
+}
+
+
+static void
+test_compaction(void)
+{
+    claude_change_t  one, two, three;
+
+    new_file();
+    start(1024 * 1024);
+
+    one = put();
+    two = put();
+    three = put();
+
+    a.ops->append(&a, &one, 1, done, NULL);
+    shim_settle();
+
+    /* the log is compacted away under a key that was deleted unseen */
+
+    append(&two, 1);
+    b.ops->tail(&b);
+    shim_settle();
+    is(find(&two), NGX_CLAUDE_KEY_OK, "what others write is followed");
+
+    two = gone(&two);
+    append(&two, 1);
+    compact();
+    b.ops->tail(&b);
+    shim_settle();
+    is(find(&two), NGX_CLAUDE_KEY_UNKNOWN,
+       "what was deleted before a compaction is gone");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "the others are not");
+
+    /* before a task, and between a task and its return */
+
+    done_n = 0;
+    a.ops->append(&a, &three, 1, done, NULL);
+    compact();
+    shim_settle();
+    is(done_n, 1, "an append outlives a compaction before it");
+    is(find(&three), NGX_CLAUDE_KEY_OK, "and is visible");
+
+    two = put();
+    a.ops->append(&a, &two, 1, done, NULL);
+    shim_run();
+    compact();
+    b.ops->tail(&b);
+    shim_run();
+    shim_complete(1);
+    is(find(&two), NGX_CLAUDE_KEY_UNKNOWN, "one behind it is not yet visible");
+    is(done_n, 1, "nor done");
+    shim_settle();
+    is(done_n, 2, "until the new file is read");
+    is(done_rc, CLAUDE_OK, "well");
+    is(find(&two), NGX_CLAUDE_KEY_OK, "it is visible then");
+
+    /* to nothing but a header */
+
+    one = gone(&one);
+    two = gone(&two);
+    three = gone(&three);
+    append(&one, 1);
+    append(&two, 1);
+    append(&three, 1);
+    compact();
+    b.ops->tail(&b);
+    shim_settle();
+    is(find(&one) | find(&two), NGX_CLAUDE_KEY_UNKNOWN,
+       "a log of no keys leaves none");
+
+    stop();
+}
+
+
+static void
+test_many(void)
+{
+    unsigned                     i;
+    claude_change_t             *many, one;
+    ngx_claude_keystore_stat_t   stat;
+
+    new_file();
+    start(4 * 1024 * 1024);
+
+    many = malloc(MANY * sizeof(claude_change_t));
+
+    for (i = 0; i < MANY; i++) {
+        many[i] = put();
+    }
+
+    append(many, MANY);
+
+    one = put();
+    done_n = 0;
+    a.ops->append(&a, &one, 1, done, NULL);
+    shim_settle();
+
+    is(done_n, 1, "an append behind %d others is done", MANY);
+    is(done_rc, CLAUDE_OK, "well");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "and visible");
+    ngx_claude_keystore_stat(&a.keystore, &stat);
+    is(stat.keys, MANY + 1, "with all of them");
+
+    free(many);
+    stop();
+}
+
+
+static void
+test_trouble(void)
+{
+    int              fd;
+    char             text[160];
+    off_t            whole;
+    claude_change_t  one, two, *three;
+
+    new_file();
+    start(1024 * 1024);
+
+    one = put();
+    two = put();
+    a.ops->append(&a, &one, 1, done, NULL);
+    shim_settle();
+
+    /* a damaged line */
+
+    whole = size();
+    add_text("{\"op\":\"putt\"}\n");
+    (void) shim_log();
+    a.ops->tail(&a);
+    shim_settle();
+    snprintf(text, sizeof(text), "key log %s:3", path);
+    ok(strstr(shim_log(), text) != NULL, "damage is logged, with its line");
+    b.ops->tail(&b);
+    shim_settle();
+    is_str(shim_log(), "", "once for all workers");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "keys go on");
+
+    done_n = 0;
+    a.ops->append(&a, &two, 1, done, NULL);
+    shim_settle();
+    is(done_n, 1, "an append comes to an end");
+    is(done_rc, CLAUDE_INVALID, "a bad one");
+    ok(strlen(done_reason) > 5, "with a reason: %s", done_reason);
+
+    is(truncate(path, whole), 0, "the log is mended");
+    a.ops->append(&a, &two, 1, done, NULL);
+    shim_settle();
+    is(done_rc, CLAUDE_OK, "and written to again");
+    a.ops->tail(&a);
+    shim_settle();
+    ok(strstr(shim_log(), "mended") != NULL, "which is logged as well");
+
+    /* a torn one */
+
+    whole = size();
+    add_text("{\"op\":\"pu");
+    b.ops->tail(&b);
+    shim_settle();
+    is_str(shim_log(), "", "a torn line is nobody's business");
+    one = put();
+    a.ops->append(&a, &one, 1, done, NULL);
+    shim_settle();
+    ok(strstr(shim_log(), "torn") != NULL, "until it is cut, with a warning");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "and what is written goes there");
+
+    /* shorter than it was */
+
+    is(truncate(path, whole), 0, "the log loses a line");
+    a.ops->tail(&a);
+    shim_settle();
+    ok(strstr(shim_log(), "shorter") != NULL, "which is logged");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "and no key's fault");
+    append(&one, 1);
+    a.ops->tail(&a);
+    shim_settle();
+
+    /* gone, and another */
+
+    is(rename(path, moved), 0, "the log is moved away");
+    a.ops->tail(&a);
+    shim_settle();
+    ok(strstr(shim_log(), "can't be opened") != NULL, "which is logged");
+    done_n = 0;
+    a.ops->append(&a, &two, 1, done, NULL);
+    shim_settle();
+    is(done_rc, CLAUDE_IO, "nothing is written then");
+    is(size(), -1, "nor made");
+
+    {
+        claude_header_t     header;
+        claude_log_error_t  error;
+
+        claude_header_create(&header, &secrets[2], &master, 1000);
+        is(claude_log_create(path, &header, -1, -1, &error), CLAUDE_OK,
+           "another store is put there");
+    }
+
+    a.ops->tail(&a);
+    shim_settle();
+    ok(strstr(shim_log(), "another store") != NULL, "which is told");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "keys go on all the same");
+    is(rename(moved, path), 0, "the log is put back");
+    two = gone(&one);
+    append(&two, 1);
+    a.ops->tail(&a);
+    shim_settle();
+    is(find(&one), NGX_CLAUDE_KEY_UNKNOWN, "and followed again");
+
+    /* locked by somebody who hangs */
+
+    fd = open(path, O_RDWR);
+    flock(fd, LOCK_EX);
+    a.ops->tail(&a);
+    shim_settle();
+    ok(strstr(shim_log(), "locked") != NULL, "a lock that hangs is logged");
+    close(fd);
+
+    /* no thread, no time */
+
+    one = put();
+    shim_pool_full = 1;
+    done_n = 0;
+    is(a.ops->append(&a, &one, 1, done, NULL), NGX_OK, "no thread is free");
+    is(done_rc, CLAUDE_BUSY, "which ends an append");
+    a.ops->tail(&a);
+    shim_pool_full = 0;
+    append(&one, 1);
+    a.ops->tail(&a);
+    shim_settle();
+    is(find(&one), NGX_CLAUDE_KEY_OK, "and not the tail");
+
+    two = put();
+    done_n = 0;
+    a.ops->tail(&a);
+    a.ops->append(&a, &two, 1, done, NULL);
+    ngx_current_msec += 10000;
+    shim_settle();
+    is(done_n, 1, "an append that waited too long ends");
+    is(done_rc, CLAUDE_BUSY, "unwritten");
+    is(find(&two), NGX_CLAUDE_KEY_UNKNOWN, "and unseen");
+
+    three = calloc(1025, sizeof(claude_change_t));
+    is(a.ops->append(&a, three, 1025, done, NULL), NGX_ERROR,
+       "an append of too much isn't begun");
+    free(three);
+
+    stop();
+}
+
+
+/* a key whose token is another store's */
+
+static void
+test_foreign(void)
+{
+    claude_change_t  one;
+
+    new_file();
+    start(1024 * 1024);
+
+    one = put();
+    one.record.sealed[40] ^= 1;
+    append(&one, 1);
+    (void) shim_log();
+    a.ops->tail(&a);
+    shim_settle();
+    ok(strstr(shim_log(), "keys.jsonl:2 has a token that") != NULL,
+       "a token that can't be opened is damage");
+    is(find(&one), NGX_CLAUDE_KEY_UNKNOWN, "its key doesn't serve");
+    stop();
+
+    is(open_store(&a, &secrets[0]), NGX_OK, "after a restart");
+    is(init_zone(1024 * 1024), NGX_ERROR, "it is no start");
+    ok(strstr(shim_log(), "keys.jsonl:2 has a token that") != NULL,
+       "for that reason");
+    stop();
+}
+
+
+static void
+test_full(void)
+{
+    unsigned                     i;
+    claude_change_t              one;
+    ngx_claude_keystore_stat_t   stat;
+
+    new_file();
+    start(10 * 4096);
+
+    ngx_claude_keystore_stat(&a.keystore, &stat);
+
+    for (i = 0; i < stat.capacity; i++) {
+        one = put();
+        append(&one, 1);
+    }
+
+    one = put();
+    (void) shim_log();
+    done_n = 0;
+    a.ops->append(&a, &one, 1, done, NULL);
+    shim_settle();
+    is(done_n, 1, "an append to a full zone is done");
+    is(done_rc, CLAUDE_TOO_LARGE, "it says that there was no room");
+    ok(strstr(shim_log(), "fits 70 keys and holds 70") != NULL,
+       "the log says for how many");
+
+    append(&one, 1);
+    one = gone(&one);
+    append(&one, 1);
+    compact();
+    a.ops->tail(&a);
+    shim_settle();
+    stop();
+
+    start(10 * 4096);
+    ngx_claude_keystore_stat(&a.keystore, &stat);
+    is(stat.keys, 70, "what fits is loaded");
+    stop();
+
+    one = put();
+    append(&one, 1);
+    is(open_store(&a, &secrets[0]), NGX_OK, "after one more key");
+    is(init_zone(10 * 4096), NGX_ERROR, "a zone that is too small is no start");
+    ok(strstr(shim_log(), "keys.jsonl:72 is one more key than") != NULL,
+       "and it says which key");
+    stop();
+}
+
+
+static void
+test_load(void)
+{
+    off_t              whole;
+    claude_change_t    one, two;
+    ngx_claude_store_t  next;
+
+    new_file();
+    start(1024 * 1024);
+    one = put();
+    append(&one, 1);
+    stop();
+
+    /* a torn line */
+
+    whole = size();
+    add_text("{\"op\":\"pu");
+    ngx_test_config = 1;
+    start(1024 * 1024);
+    ok(size() > whole, "-t: a torn line is left");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "-t: and all before it is read");
+    stop();
+    ngx_test_config = 0;
+    (void) shim_log();
+    start(1024 * 1024);
+    is(size(), whole, "a start cuts it");
+    ok(strstr(shim_log(), "torn") != NULL, "with a warning");
+
+    /* a reload */
+
+    is(open_store(&next, &secrets[1]), NGX_OK, "a reload reads the header");
+    zone.data = &next;
+    is(ngx_claude_store_init_zone(&zone, &a), NGX_OK, "and takes the zone");
+    is(next.keystore.shm == a.keystore.shm, 1, "as it is");
+    is(size(), whole, "it writes nothing");
+
+    two = put();
+    memcpy(two.record.digest, one.record.digest, CLAUDE_DIGEST_LEN);
+    append(&two, 1);
+    is(ngx_claude_store_init_zone(&zone, &a), NGX_ERROR,
+       "a log that went bad is no reload");
+    ok(strstr(shim_log(), "keys.jsonl:3") != NULL, "it says where");
+    is(find(&one), NGX_CLAUDE_KEY_OK, "the zone is as it was");
+    is(truncate(path, whole), 0, "that is mended");
+
+    is(rename(path, moved), 0, "the log is moved away");
+    is(open_store(&next, &secrets[1]), NGX_OK, "a reload can't tell yet");
+    zone.data = &next;
+    is(ngx_claude_store_init_zone(&zone, &a), NGX_ERROR, "that is no reload");
+    ok(strstr(shim_log(), "is missing") != NULL, "it says why");
+    is(size(), -1, "and makes no other");
+    is(rename(moved, path), 0, "the log is put back");
+
+    is(open_store(&next, &secrets[1]), NGX_OK, "a reload");
+    next.path.len--;
+    zone.data = &next;
+    is(ngx_claude_store_init_zone(&zone, &a), NGX_ERROR,
+       "another path for the same zone is none");
+
+    *(uint32_t *) a.keystore.shm = 0;
+    is(ngx_claude_store_init_zone(&zone, &a), NGX_ERROR,
+       "nor is a zone of another layout");
+    stop();
+
+    /* duplicates, whole */
+
+    append(&two, 1);
+    is(open_store(&a, &secrets[0]), NGX_OK, "a start");
+    is(init_zone(1024 * 1024), NGX_ERROR, "with a digest twice is none");
+    ok(strstr(shim_log(), "keys.jsonl:3") != NULL, "it says where too");
+    stop();
+
+    chmod(path, 0644);
+    is(open_store(&a, &secrets[0]), NGX_ERROR, "a log for all to read is none");
+    ok(strstr(shim_log(), "accessible to group or others") != NULL,
+       "with the reason");
+    chmod(path, 0600);
+
+    master.keys[0][0] ^= 1;
+    is(open_store(&a, &secrets[0]), NGX_ERROR, "nor is one of another master");
+    ok(strstr(shim_log(), "claude_master_key") != NULL, "it says so");
+    master.keys[0][0] ^= 1;
+}
+
+
+int
+main(void)
+{
+    if (sodium_init() == -1) {
+        bail("libsodium");
+    }
+
+    if (mkdtemp(dir) == NULL) {
+        bail("mkdtemp");
+    }
+
+    snprintf(path, sizeof(path), "%s/keys.jsonl", dir);
+    snprintf(moved, sizeof(moved), "%s/moved", dir);
+
+    master.n = 1;
+    randombytes_buf(master.keys, sizeof(master.keys));
+
+    test_new();
+    test_append();
+    test_compaction();
+    test_many();
+    test_trouble();
+    test_foreign();
+    test_full();
+    test_load();
+
+    (void) unlink(path);
+    (void) rmdir(dir);
+
+    return done_testing();
+}
