@@ -185,7 +185,7 @@ image('an image from nowhere', '');
 fields('an unknown model', 'model_not_found', 'model',
     model => 'gpt-oss-999');
 fields('a model that is a number', 'invalid_type', 'model', model => 5);
-fields('a model that is empty', 'invalid_value', 'model', model => '');
+fields('a model that is empty', 'model_not_found', 'model', model => '');
 body(json_encode({ messages => [{ role => 'user', content => 'hi' }] }),
     400, 'missing_required_parameter', 'no model', param => 'model');
 fields('n: 2', undef, 'n', n => 2);

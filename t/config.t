@@ -92,6 +92,12 @@ if ($> == 0) {
     chown 12345, -1, "$dir/k7";
     master_key("somebody else's", "$dir/k7", qr/k7.*belongs to another/s);
 }
+run([Claude::Test::build() . '/claude-keys', 'init', '--master-key',
+    "$dir/new.key"]);
+my $two = write_key('two', read_file("$dir/new.key") . $text);
+accepted('a new master key before the old one', "claude_master_key $two;\n"
+    . "claude_keystore zone=keys:1m path=$dir/keys/keys.jsonl;\n$good",
+    undef, %own);
 refused('the same directive twice', in_http(
     "claude_master_key $master;\nclaude_master_key $master;"),
     qr/duplicate/, %own);

@@ -182,8 +182,8 @@ for my $type (qw(overloaded_error api_error authentication_error)) {
 
 # nobody there, and silence
 
-fails('hi', 503, 'service_unavailable', 'no bridge', uri => '/refused/chat/completions',
-    calls => 0);
+fails('hi', 503, 'service_unavailable', 'no bridge',
+    uri => '/refused/chat/completions', calls => 0);
 is_chat($t->chat('hi', key => $key, uri => '/second/chat/completions'),
     'Hello world', 'a connection that fails goes to the next server')
     for 1 .. 2;

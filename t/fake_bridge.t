@@ -291,7 +291,8 @@ is_chat($r, 'plain', 'X-Accel-Redirect leads nowhere');
 my ($head, @events) = stream('headers');
 is($events[-1], '[DONE]', 'nor in a stream');
 for my $answer ($r, $head, $t->chat('[[error_headers]]', key => $key)) {
-    unlike($answer->{raw}, qr/evil|a=b|bridge|X-Accel-(?!Buffering: no\b)|ALLOWALL|Access-C/i,
+    unlike($answer->{raw} =~ s/^X-Accel-Buffering: no\r$//mr,
+        qr/evil|a=b|bridge|X-Accel|ALLOWALL|Access-C/i,
         "no header of the bridge is passed on ($answer->{status})");
     is($answer->header('x-frame-options'), 'DENY', "the module's own are");
 }

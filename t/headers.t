@@ -144,5 +144,6 @@ is($r->header('x-frame-options'), 'SAMEORIGIN',
     "another upstream's own headers are left alone");
 is($r->{body}, "origin\n", 'and its body');
 
-$t->allow(qr/upstream/, qr/access forbidden by rule/, qr/client (?:sent|intended)/);
+$t->allow(qr/upstream/, qr/access forbidden by rule/,
+    qr/client (?:sent|intended)/);
 $t->finish;

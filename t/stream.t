@@ -120,6 +120,8 @@ $t->start(<<'EOC');
 server {
     listen %%ADDR%%;
     location /v1/ { claude_pass bridge; }
+    location /tiny/ { claude_buffer_size 1k; claude_pass bridge; }
+    location = /only/chat/completions { claude_pass bridge; }
     location /ping/ { claude_ping 100ms; claude_pass bridge; }
 }
 EOC
@@ -251,6 +253,14 @@ is(length $t->chat('[[many 8 200000]]', key => $key)
     ->json->{choices}[0]{message}{content}, 1600000, 'not streamed');
 is_error($t->chat('[[many 90 200000]]', key => $key), 502, undef,
     'a whole answer is bounded at 16 MB');
+
+for my $how (['tiny', 'buffers of 1 KB'], ['only', 'an exact location']) {
+    my $uri = "/$how->[0]/chat/completions";
+    is(text_of('content', events('[[many 20 3000]]', uri => $uri)),
+        'x' x 60_000, "$how->[1], streamed");
+    is_chat($t->chat('[[many 20 3000]]', uri => $uri, key => $key),
+        'x' x 60_000, "$how->[1], whole");
+}
 
 # silence
 

@@ -159,6 +159,7 @@ sub conf {
 
     $text .= 'load_module ' . module() . ";\n" unless $self->{without_module};
     $text .= "user $self->{user};\n" if $self->{user};
+    $text .= join '', map { "env $_;\n" } CORE::keys %{ { $self->nginx_env } };
     $text .= 'daemon ' . ($opt{daemon} ? 'on' : 'off') . ";\n"
         . "pid $dir/nginx.pid;\n"
         . 'worker_processes ' . ($opt{workers} // 2) . ";\n"
