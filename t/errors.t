@@ -61,6 +61,15 @@ my $bridge = $t->bridge(
         $r->hold;
     },
     drop => sub { $_[0]->cut },
+    steady => sub {
+        my ($r) = @_;
+        $r->start;
+        for my $n (1 .. 8) {
+            $r->text("$n ");
+            $r->hold('never', 0.25);
+        }
+        $r->finish;
+    },
 );
 
 $t->start(<<'EOC');
@@ -84,6 +93,7 @@ server {
         claude_pass twice;
     }
     location /short/ { claude_read_timeout 300ms; claude_pass bridge; }
+    location /longer/ { claude_read_timeout 1s; claude_pass bridge; }
 }
 EOC
 
@@ -159,8 +169,15 @@ fails('[[html 200]]', 502, undef, 'an HTML page for an answer');
 
 is($t->chat('[[status 400]]', key => $key)->header('x-should-retry'),
     'false', 'a refused request is not to be repeated');
-isnt($t->chat('[[status 529]]', key => $key)->header('x-should-retry'),
-    'false', 'an overloaded API may be asked again');
+is($t->chat('[[status 529]]', key => $key)->header('x-should-retry'),
+    'true', 'an overloaded API may be asked again');
+is($t->chat('hi', key => $key, uri => '/refused/chat/completions')
+    ->header('x-should-retry'), 'true', 'so may a bridge that is not there');
+is($t->chat('[[midway overloaded_error]]', key => $key)
+    ->header('x-should-retry'), 'false',
+    'an answer that had begun has been billed');
+is($t->chat('[[drop]]', key => $key)->header('x-should-retry'), 'false',
+    'one that was lost may have been');
 
 # after the first delta
 
@@ -202,6 +219,10 @@ ok(ref $events[-1] && $events[-1]{error}, 'a stream that stalls is ended');
 $c->close;
 is_error($t->chat('[[stall]]', uri => '/short/chat/completions',
     key => $key), 504, 'timeout', 'a whole answer that stalls is a 504');
+
+is_chat($t->chat('[[steady]]', uri => '/longer/chat/completions',
+    key => $key), '1 2 3 4 5 6 7 8 ',
+    'the timeout is one of silence, not of the whole answer');
 
 $bridge->stop_listening;
 fails('hi', 503, 'service_unavailable', 'a bridge that has gone', calls => 0);
