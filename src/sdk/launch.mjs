@@ -182,6 +182,7 @@ function childEnvironment(settings) {
   const limit = String(settings.idleTimeout + AFTER_OURS);
   const env = {
     PATH,
+    ...settings.network,
     CLAUDE_CODE_OAUTH_TOKEN: NO_TOKEN,
     CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
     DISABLE_TELEMETRY: '1',

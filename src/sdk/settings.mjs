@@ -8,6 +8,8 @@ import { LEVELS } from './log.mjs';
 const MOST_SOCKET_PATH = 107;
 const UNITS = { ms: 1, s: 1000, m: 60000 };
 const SIZES = { '': 1, k: 1024, m: 1024 * 1024 };
+const NETWORK = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY',
+  'NODE_EXTRA_CA_CERTS'];
 
 /** A variable has a value that the bridge can't work with. */
 export class SettingsError extends Error {
@@ -45,6 +47,7 @@ export function readSettings(env) {
     mimalloc: flag(env, 'MIMALLOC', 'off'),
     log: choice(env, 'LOG', 'info', LEVELS),
     apiBase: baseUrl(env),
+    network: network(env),
   };
   if (settings.maxProcesses < pool) {
     throw new SettingsError('CLAUDE_BRIDGE_MAX_PROCESSES',
@@ -55,6 +58,13 @@ export function readSettings(env) {
       `is longer than ${MOST_SOCKET_PATH} bytes`);
   }
   return Object.freeze(settings);
+}
+
+/** How the processes reach the API where that is not direct. */
+function network(env) {
+  return Object.fromEntries(NETWORK
+    .filter((name) => env[name])
+    .map((name) => [name, env[name]]));
 }
 
 function cores() {

@@ -48,3 +48,14 @@ test('good values are read, empty ones are the default', () => {
   assert.equal(settings.log, 'info');
   assert.equal(settings.apiBase, 'http://127.0.0.1:1/x');
 });
+
+test('of the rest only what leads to the API is handed on', () => {
+  const { network } = readSettings({
+    HTTPS_PROXY: 'http://proxy.test:3128', NO_PROXY: '',
+    NODE_EXTRA_CA_CERTS: '/etc/ca.pem', NODE_OPTIONS: '--inspect',
+    ANTHROPIC_API_KEY: 'sk-ant-api03-canary',
+  });
+  assert.deepEqual(network, {
+    HTTPS_PROXY: 'http://proxy.test:3128',
+    NODE_EXTRA_CA_CERTS: '/etc/ca.pem' });
+});

@@ -51,6 +51,7 @@ async function startBridge(supervisor, { settings, users, runtime }, apiBase) {
     PATH,
     CLAUDE_BRIDGE_LOG: 'warn',
     ...settings.bridge,
+    ...(apiBase === settings.apiBase ? settings.network : {}),
     CLAUDE_BRIDGE_SOCKET: runtime.socket,
     CLAUDE_BRIDGE_DIR: runtime.dir,
     CLAUDE_BRIDGE_SHUTDOWN_TIMEOUT: '1s',

@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import { Failure } from './say.mjs';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+/** How the bridge's processes reach an API that is elsewhere. */
+const NETWORK = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY',
+  'NODE_EXTRA_CA_CERTS'];
 const NO_IPV6 = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 
 /**
@@ -26,6 +29,8 @@ export async function readSettings(env) {
     apiBase: env.ANTHROPIC_BASE_URL || null,
     bridge: Object.fromEntries(Object.entries(env)
       .filter(([name]) => name.startsWith('CLAUDE_BRIDGE_'))),
+    network: Object.fromEntries(Object.entries(env)
+      .filter(([name]) => NETWORK.includes(name))),
   };
   if (settings.httpPort === settings.httpsPort) {
     throw new Failure('HTTP_PORT and HTTPS_PORT are the same');
