@@ -153,7 +153,7 @@ broken(void)
 
     shm = ks.shm;
     what = NULL;
-    seen = calloc(1, shm->fresh + 1);
+    seen = calloc(1, shm->capacity);
     keys = enabled = names = entries = in_id = 0;
 
     ngx_claude_keys_lock(&ks);
