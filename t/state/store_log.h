@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 
-static char                dir[] = "/tmp/claude-store-XXXXXX";
+static char                dir[] = "store-XXXXXX";
 static char                path[64], moved[64];
 static claude_master_t     master;
 static claude_secrets_t    secrets[3];
