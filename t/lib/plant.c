@@ -1,8 +1,8 @@
 
 /*
  * A defect to be found, preloaded into nginx: each key digest leaks memory
- * (PLANT_LEAK bytes), or reads behind an allocation.  Shows that the tests for leaks
- * and with sanitizers see what they are there to see.
+ * (PLANT_LEAK bytes), or reads behind an allocation.  Shows that the tests for
+ * leaks and with sanitizers see what they are there to see.
  */
 
 
