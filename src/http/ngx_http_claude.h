@@ -100,6 +100,9 @@ typedef struct {
     ngx_uint_t                 limit_burst; /* 0: the rate's count */
     ngx_uint_t                 limit_set;
     ngx_http_claude_use_t     *pass;        /* NULL: no claude_pass */
+    ngx_uint_t                 exact;       /* it stands in "location =" */
+    ngx_array_t               *error_pages; /* of this level, as nginx has
+                                             * them */
 
     ngx_array_t               *model_elts;  /* of claude_model_t */
     ngx_uint_t                 builtin;
@@ -137,6 +140,7 @@ struct ngx_http_claude_ctx_s {
     ngx_claude_key_t          *key;         /* NULL: not looked up, or bad */
     claude_err_e               key_error;   /* of the look-up */
     claude_gcra_t              limit;
+    ngx_shm_zone_t            *limit_zone;  /* that limit is of */
     claude_err_e               error;       /* that was, or will be, said */
 
     /* body and translation */
@@ -146,6 +150,7 @@ struct ngx_http_claude_ctx_s {
     ngx_pool_t                *pool;        /* the translation's own */
     claude_mem_t               mem;
     claude_out_t               messages;    /* the Messages body */
+    const claude_models_t     *models;
     claude_request_t           facts;
     claude_fault_t             fault;
     claude_rc_t                rc;          /* of the translation */
@@ -251,7 +256,8 @@ ngx_int_t ngx_http_claude_zone_param(ngx_conf_t *cf, ngx_str_t *value,
 
 ngx_int_t ngx_http_claude_access_handler(ngx_http_request_t *r);
 
-/* the context of r, made on demand; NULL: no memory */
+/* the context of r, made on demand; one that was lost to an internal redirect
+ * leaves its key and its limit to the next.  NULL: no memory */
 
 ngx_http_claude_ctx_t *ngx_http_claude_get_ctx(ngx_http_request_t *r);
 
@@ -283,6 +289,10 @@ ngx_str_t ngx_http_claude_path(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_claude_read_body(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+
+/* from the request's cleanup */
+
+void ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx);
 
 /* ngx_http_claude_translate.c */
 

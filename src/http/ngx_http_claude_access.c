@@ -11,6 +11,9 @@
 
 static ngx_int_t ngx_http_claude_check_limit(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
+static void ngx_http_claude_inherit(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+static void ngx_http_claude_cleanup(void *data);
 static ngx_int_t ngx_http_claude_refuse(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, claude_err_e err);
 static ngx_int_t ngx_http_claude_answer(ngx_http_request_t *r, ngx_int_t rc);
@@ -81,22 +84,84 @@ ngx_http_claude_access_handler(ngx_http_request_t *r)
 ngx_http_claude_ctx_t *
 ngx_http_claude_get_ctx(ngx_http_request_t *r)
 {
+    ngx_pool_cleanup_t     *cln;
     ngx_http_claude_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
 
-    if (ctx == NULL) {
-        ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_claude_ctx_t));
-        if (ctx == NULL) {
-            return NULL;
-        }
-
-        ctx->request = r;
-
-        ngx_http_set_ctx(r, ctx, ngx_http_claude_module);
+    if (ctx != NULL) {
+        return ctx;
     }
 
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_claude_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->request = r;
+
+    if (r->internal) {
+        ngx_http_claude_inherit(r, ctx);
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_claude_cleanup;
+    cln->data = ctx;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_claude_module);
+
     return ctx;
+}
+
+
+/*
+ * An internal redirect clears all contexts, and goes through the access phase
+ * again: the key that was found, and hidden, is still the request's, and a
+ * limit counts a request once.  What was allowed is decided anew.
+ */
+
+static void
+ngx_http_claude_inherit(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_claude_ctx_t  *old;
+
+    for (cln = r->pool->cleanup; cln != NULL; cln = cln->next) {
+        if (cln->handler == ngx_http_claude_cleanup) {
+            break;
+        }
+    }
+
+    if (cln == NULL) {
+        return;
+    }
+
+    old = cln->data;
+
+    ctx->looked_up = old->looked_up;
+    ctx->key = old->key;
+    ctx->key_error = old->key_error;
+    ctx->generation = old->generation;
+
+    ctx->limited = old->limited;
+    ctx->rejected = old->rejected;
+    ctx->limit = old->limit;
+    ctx->limit_zone = old->limit_zone;
+}
+
+
+static void
+ngx_http_claude_cleanup(void *data)
+{
+    ngx_http_claude_ctx_t *ctx = data;
+
+    ngx_http_claude_watch_remove(ctx);
+    ngx_http_claude_forget_secret(ctx);
+    ngx_http_claude_body_free(ctx);
 }
 
 
@@ -110,7 +175,9 @@ ngx_http_claude_check_limit(ngx_http_request_t *r,
     ngx_uint_t                     burst;
     ngx_http_claude_limit_zone_t  *lz;
 
-    if (lcf->limit == NULL) {
+    if (lcf->limit == NULL
+        || (ctx->limited && !ctx->rejected && ctx->limit_zone == lcf->limit))
+    {
         return NGX_OK;
     }
 
@@ -134,6 +201,7 @@ ngx_http_claude_check_limit(ngx_http_request_t *r,
     rc = ngx_claude_limit_request(&lz->limit, &key, burst, &ctx->limit);
 
     ctx->limited = 1;
+    ctx->limit_zone = lcf->limit;
     ctx->rejected = (rc == NGX_BUSY);
 
     return rc;
@@ -157,6 +225,7 @@ ngx_http_claude_refuse(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         ctx->error = err;
+        ngx_http_claude_hide_key(r);
         return claude_error_status(err);
     }
 

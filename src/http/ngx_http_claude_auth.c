@@ -12,6 +12,7 @@ static claude_err_e ngx_http_claude_presented_key(ngx_http_request_t *r,
     ngx_str_t *key);
 static claude_err_e ngx_http_claude_bearer(const ngx_str_t *value,
     ngx_str_t *key);
+static ngx_uint_t ngx_http_claude_is_bearer(const ngx_str_t *value);
 static claude_err_e ngx_http_claude_api_key(ngx_http_request_t *r,
     ngx_str_t *key);
 static ngx_uint_t ngx_http_claude_is_header(const ngx_table_elt_t *h,
@@ -109,7 +110,7 @@ ngx_http_claude_bearer(const ngx_str_t *value, ngx_str_t *key)
     p = value->data;
     last = p + value->len;
 
-    if (value->len < 7 || ngx_strncasecmp(p, (u_char *) "bearer ", 7) != 0) {
+    if (!ngx_http_claude_is_bearer(value)) {
         return value->len ? CLAUDE_ERR_BAD_KEY : CLAUDE_ERR_NO_KEY;
     }
 
@@ -201,10 +202,15 @@ ngx_http_claude_hide_key(ngx_http_request_t *r)
             i = 0;
         }
 
-        if (!ngx_http_claude_is_header(&h[i], "authorization", 13)
-            && !ngx_http_claude_is_header(&h[i], "x-api-key", 9))
+        if (!ngx_http_claude_is_header(&h[i], "x-api-key", 9)
+            && !(ngx_http_claude_is_header(&h[i], "authorization", 13)
+                 && ngx_http_claude_is_bearer(&h[i].value)))
         {
             continue;
+        }
+
+        if (r->headers_in.authorization == &h[i]) {
+            r->headers_in.authorization = NULL;
         }
 
         ngx_str_set(&h[i].key, "Keep-Alive");
@@ -212,8 +218,14 @@ ngx_http_claude_hide_key(ngx_http_request_t *r)
         h[i].lowcase_key = lowcase;
         h[i].hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
     }
+}
 
-    r->headers_in.authorization = NULL;
+
+static ngx_uint_t
+ngx_http_claude_is_bearer(const ngx_str_t *value)
+{
+    return value->len >= 7
+           && ngx_strncasecmp(value->data, (u_char *) "bearer ", 7) == 0;
 }
 
 

@@ -18,26 +18,16 @@ static ngx_int_t ngx_http_claude_body_append(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_body_grow(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, size_t need);
-static void ngx_http_claude_body_free(void *data);
 
 
 ngx_int_t
 ngx_http_claude_read_body(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
-    ngx_int_t            rc;
-    ngx_pool_cleanup_t  *cln;
+    ngx_int_t  rc;
 
     if (!ngx_http_claude_is_json(r)) {
         return ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_MEDIA_TYPE);
     }
-
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cln->handler = ngx_http_claude_body_free;
-    cln->data = ctx;
 
     r->request_body_no_buffering = 1;
 
@@ -149,6 +139,13 @@ ngx_http_claude_body_append(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         b = cl->buf;
         n = b->last - b->pos;
 
+        if (b->in_file) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "another module, such as mirror, has read the "
+                          "request body into a file: not used");
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         if (n > ctx->body_size - ctx->body_len) {
             rc = ngx_http_claude_body_grow(r, ctx, ctx->body_len + n);
 
@@ -215,11 +212,9 @@ ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 }
 
 
-static void
-ngx_http_claude_body_free(void *data)
+void
+ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx)
 {
-    ngx_http_claude_ctx_t *ctx = data;
-
     if (ctx->pool != NULL) {
         ngx_destroy_pool(ctx->pool);
     }

@@ -320,10 +320,13 @@ ngx_http_claude_merge_pass(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
+    conf->error_pages = clcf->error_pages;
+
     /* the inside of if{} and limit_except{} is the same location */
 
     if (clcf->noname && prev->pass != NULL && clcf->handler == NULL) {
         conf->pass = prev->pass;
+        conf->exact = prev->exact;
         conf->upstream.upstream = prev->upstream.upstream;
         clcf->handler = ngx_http_claude_content_handler;
     }
@@ -337,6 +340,12 @@ ngx_http_claude_merge_pass(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
                                "\"%s\" and another content handler "
                                "in one location", conf->pass->name);
         return NGX_CONF_ERROR;
+    }
+
+    /* pages for people, set for all of a server, are not for API clients */
+
+    if (conf->error_pages == prev->error_pages) {
+        clcf->error_pages = NULL;
     }
 
     scf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_claude_module);
@@ -361,7 +370,10 @@ ngx_http_claude_merge_upstream(ngx_http_upstream_conf_t *prev,
     ngx_conf_merge_msec_value(conf->connect_timeout, prev->connect_timeout,
                               60000);
     ngx_conf_merge_msec_value(conf->send_timeout, prev->send_timeout, 60000);
-    ngx_conf_merge_msec_value(conf->read_timeout, prev->read_timeout, 60000);
+
+    /* longer than the bridge's own patience, so that its word comes first */
+
+    ngx_conf_merge_msec_value(conf->read_timeout, prev->read_timeout, 360000);
 
     ngx_conf_merge_size_value(conf->buffer_size, prev->buffer_size,
                               (size_t) ngx_pagesize);

@@ -59,6 +59,7 @@ ngx_http_claude_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     lcf->pass->upstream = lcf->upstream.upstream;
+    lcf->exact = clcf->exact_match;
 
     clcf->handler = ngx_http_claude_content_handler;
 

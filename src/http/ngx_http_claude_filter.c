@@ -55,6 +55,14 @@ ngx_http_claude_header_filter(ngx_http_request_t *r)
         }
     }
 
+    /* what refused it has been overruled, as under "satisfy any" */
+
+    if (ctx != NULL && !ctx->answered
+        && r->headers_out.status < NGX_HTTP_BAD_REQUEST)
+    {
+        ctx->error = CLAUDE_ERR_NONE;
+    }
+
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
     if ((lcf->pass != NULL || (ctx != NULL && ctx->answered))

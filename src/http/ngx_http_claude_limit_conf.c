@@ -238,7 +238,8 @@ ngx_http_claude_limit_key(ngx_conf_t *cf, ngx_str_t *key,
     }
 
     lz->limit.key = *key;
-    lz->address = ngx_strcmp(key->data, "$binary_remote_addr") == 0;
+    lz->address = ngx_strcmp(key->data, "$binary_remote_addr") == 0
+                  || ngx_strcmp(key->data, "${binary_remote_addr}") == 0;
     lz->prefix = 64;
 
     return NGX_OK;

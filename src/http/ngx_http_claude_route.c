@@ -126,24 +126,36 @@ ngx_http_claude_path(ngx_http_request_t *r)
     u_char                         *p;
     ngx_str_t                       path;
     ngx_http_core_loc_conf_t       *clcf;
+    ngx_http_claude_loc_conf_t     *lcf;
     const ngx_http_claude_route_t  *route;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
     path = r->uri;
 
-    if (!clcf->exact_match) {
+    if (!lcf->exact) {
 
-        if (path.len >= clcf->name.len) {
-            path.data += clcf->name.len;
-            path.len -= clcf->name.len;
+        if (path.len < clcf->name.len) {
+            return path;
+        }
+
+        path.data += clcf->name.len;
+        path.len -= clcf->name.len;
+
+        if (clcf->name.len && clcf->name.data[clcf->name.len - 1] == '/') {
+            return path;
         }
 
         if (path.len && path.data[0] == '/') {
             path.data++;
             path.len--;
+            return path;
         }
 
+        /* "location /v1" matches "/v1health" as well */
+
+        ngx_str_null(&path);
         return path;
     }
 

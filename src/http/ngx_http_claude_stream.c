@@ -328,13 +328,17 @@ ngx_http_claude_stream_fail(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 }
 
 
-/* nginx is about to close the connection and flushes once more */
+/*
+ * nginx is about to close the connection.  The body ends in good order all the
+ * same: clients drop what they have not read yet of one that is cut.
+ */
 
 void
 ngx_http_claude_stream_last_words(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault)
 {
     claude_out_t          out;
+    ngx_chain_t          *cl;
     ngx_http_upstream_t  *u;
 
     if (ctx->failed || ctx->whole || ctx->reply.complete) {
@@ -349,10 +353,16 @@ ngx_http_claude_stream_last_words(ngx_http_request_t *r,
     ctx->error = fault->err;
     ctx->failed = 1;
 
-    if (out.rc == CLAUDE_OK && ngx_http_claude_push(r, &out) == NGX_OK) {
-        (void) ngx_http_output_filter(r, u->out_bufs);
-        u->out_bufs = NULL;
+    if (out.rc != CLAUDE_OK || ngx_http_claude_push(r, &out) != NGX_OK) {
+        return;
     }
+
+    for (cl = u->out_bufs; cl->next != NULL; cl = cl->next) { /* void */ }
+
+    cl->buf->last_buf = 1;
+
+    (void) ngx_http_output_filter(r, u->out_bufs);
+    u->out_bufs = NULL;
 }
 
 

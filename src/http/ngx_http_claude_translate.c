@@ -11,7 +11,8 @@
 /* a Messages body is hardly longer than what it is made of; many tiny messages
  * may make it up to twice as long */
 
-#define NGX_HTTP_CLAUDE_POOL  16384
+#define NGX_HTTP_CLAUDE_POOL        16384
+#define NGX_HTTP_CLAUDE_TASK_TIMER  60000
 
 
 static ngx_int_t ngx_http_claude_post_task(ngx_http_request_t *r,
@@ -27,6 +28,11 @@ static void ngx_http_claude_translated(ngx_http_request_t *r,
 void
 ngx_http_claude_translate(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
+    ngx_http_claude_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
+
+    ctx->models = &lcf->models;
     ctx->mem.alloc = ngx_http_claude_alloc;
     ctx->mem.ctx = r->pool;
 
@@ -80,6 +86,10 @@ ngx_http_claude_post_task(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 
     /* the request stays until the task is done, whatever the client does */
 
+    /* a worker that exits waits for events that have timers */
+
+    ngx_add_timer(&task->event, NGX_HTTP_CLAUDE_TASK_TIMER);
+
     r->main->blocked++;
     r->aio = 1;
     r->write_event_handler = ngx_http_claude_resume;
@@ -108,6 +118,16 @@ ngx_http_claude_task_done(ngx_event_t *ev)
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+
+    if (ev->timedout) {
+        ev->timedout = 0;
+        ngx_add_timer(ev, NGX_HTTP_CLAUDE_TASK_TIMER);
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
 
     r->main->blocked--;
     r->aio = 0;
@@ -145,15 +165,11 @@ ngx_http_claude_resume(ngx_http_request_t *r)
 static void
 ngx_http_claude_run(ngx_http_claude_ctx_t *ctx)
 {
-    ngx_http_claude_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(ctx->request, ngx_http_claude_module);
-
     claude_out_init(&ctx->messages, &ctx->mem,
                     2 * ctx->body_len + NGX_HTTP_CLAUDE_POOL);
 
     ctx->rc = ctx->dialect->request(&ctx->mem, ctx->body, ctx->body_len,
-                                    &lcf->models, &ctx->messages, &ctx->facts,
+                                    ctx->models, &ctx->messages, &ctx->facts,
                                     &ctx->fault);
 }
 

@@ -20,6 +20,7 @@ export class Pool {
   #parked = [];
   #queue = [];
   #failures = 0;
+  #proved;
   #problem = null;
   #retry = null;
   #draining = false;
@@ -36,6 +37,8 @@ export class Pool {
     this.#launcher = launcher;
     this.#settings = settings;
     this.#log = log;
+    // with nothing parked nothing is known before the first request
+    this.#proved = settings.pool === 0;
   }
 
   /** Starts what is missing; called again whenever something changed. */
@@ -74,7 +77,8 @@ export class Pool {
     const parked = this.#parked.length;
     const starting = this.#count('starting');
     const busy = this.#all.size - this.#count('parked') - starting;
-    const sound = parked > 0 || busy > 0 || !this.#isBroken();
+    const sound = parked > 0 || busy > 0
+      || (this.#proved && !this.#isBroken());
     return {
       status: sound && !this.#draining ? 'ok' : 'unavailable',
       ready: parked > 0 && !this.#draining,
@@ -148,6 +152,7 @@ export class Pool {
     this.#log.debug('process', { pid, state, before });
     if (state === 'parked') {
       this.#failures = 0;
+      this.#proved = true;
       this.#park(process);
     } else if (state === 'gone') {
       this.#all.delete(process);

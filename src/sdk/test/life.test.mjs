@@ -257,3 +257,15 @@ test('a binary that only fails is tried more and more rarely', async () => {
   assert.deepEqual(failed.map((line) => [line.in_a_row, line.again_ms]),
     [[1, 400], [2, 800], [3, 1600]]);
 });
+
+test('a binary that never comes up is no health', async () => {
+  const root = await mkdtemp(path.join(tmpdir(), 'bridge-'));
+  const claude = path.join(root, 'claude');
+  writeFileSync(claude, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
+  bridge = await Bridge.launch({
+    ANTHROPIC_BASE_URL: stub.url, CLAUDE_BRIDGE_CLAUDE: claude }, root);
+  await until(async () => (await bridge.health())?.starting === 1);
+  const { status, text } = await bridge.get('/health');
+  assert.equal(status, 503);
+  assert.equal(JSON.parse(text).status, 'unavailable');
+});
