@@ -56,6 +56,12 @@ server {
         limit_req zone=reqs burst=1 nodelay;
         proxy_pass http://%%ADDR_origin%%;
     }
+    location /either/ {
+        satisfy any;
+        allow 127.0.0.1;
+        deny all;
+        proxy_pass http://%%ADDR_origin%%;
+    }
     location /down/ { proxy_pass http://127.0.0.1:1; }
 }
 server {
@@ -107,6 +113,13 @@ is_error(get('/files/page.txt'), 401, 'missing_api_key',
 like(get('/public/', key => 'nonsense')->{body}, qr/^auth=Bearer nonsense;/,
     'claude_auth off: nothing is checked or taken away');
 
+like(get('/either/')->{body}, qr/^auth=;/,
+    'satisfy any: an address that is allowed needs no key');
+is_error(get('/either/', from => '127.0.0.2'), 401, 'missing_api_key',
+    'another does');
+like(get('/either/', from => '127.0.0.2', key => $key)->{body}, qr/^auth=;/,
+    'and is let in with one');
+
 # by key, in phases before the check
 
 my $c = $t->connect;
@@ -131,5 +144,5 @@ ok((grep { $_ eq "$id|alice|200" } @log), 'and of one with it');
 ok((grep { $_ eq '-|-|401' } @log[1 .. $#log]),
     'a refused key has no name in the log');
 
-$t->allow(qr/limiting (?:connections|requests)/, qr/connect\(\) failed/);
+$t->allow(qr/access forbidden by rule/, qr/limiting (?:connections|requests)/, qr/connect\(\) failed/);
 $t->finish;

@@ -23,6 +23,7 @@ server {
     client_max_body_size 2m;
     client_body_timeout 1s;
     location /v1/ { claude_pass bridge; }
+    location /unbounded/ { client_max_body_size 0; claude_pass bridge; }
     location /small/ { client_max_body_size 1k; claude_pass bridge; }
 }
 EOC
@@ -279,6 +280,10 @@ is_error($t->http('POST', $uri, key => $key,
 is_error($t->http('POST', '/small/chat/completions', key => $key,
     body => '{' . ' ' x 2000 . '}'), 413, 'request_too_large',
     "over the location's limit");
+
+is_error($t->http('POST', '/unbounded/chat/completions', key => $key,
+    body => '{"a":"' . 'x' x (65 << 20) . '"}'), 413, undef,
+    'client_max_body_size 0 is 64 MB');
 
 my $hits = $bridge->hits;
 is($hits, 2, 'nothing but the good ones reached the bridge');

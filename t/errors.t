@@ -87,7 +87,8 @@ server {
     location /v1/ { claude_pass bridge; }
     location /refused/ { claude_pass refused; }
     location /second/ { claude_pass second; }
-    location /twice/ {
+    location /twice/ { claude_read_timeout 300ms; claude_pass twice; }
+    location /explicit/ {
         claude_next_upstream error timeout;
         claude_read_timeout 300ms;
         claude_pass twice;
@@ -206,10 +207,13 @@ is_chat($t->chat('hi', key => $key, uri => '/second/chat/completions'),
     for 1 .. 2;
 fails('[[slow]]', 504, 'timeout', 'a bridge that says nothing',
     uri => '/short/chat/completions');
-fails('[[slow]]', 504, 'timeout', 'a timeout goes to no other server',
-    uri => '/twice/chat/completions');
-fails('[[drop]]', 502, undef, 'a connection that is dropped goes to none',
-    uri => '/twice/chat/completions');
+for my $place (qw(twice explicit)) {
+    my @uri = (uri => "/$place/chat/completions");
+    fails('[[slow]]', 504, 'timeout',
+        "$place: a timeout goes to no other server", @uri);
+    fails('[[drop]]', 502, undef,
+        "$place: a connection that is dropped goes to none", @uri);
+}
 
 my $c = $t->stream('[[stall]]', uri => '/short/chat/completions',
     key => $key);

@@ -101,6 +101,7 @@ my %midway = (
         $r->body("\n\n");
         $r->finish;
     },
+    long_event => sub { $_[0]->text('x' x 2_000_000); $_[0]->finish },
     bad_chunk => sub { $_[0]->raw("zz\r\n"); $_[0]->cut },
     huge_chunk => sub { $_[0]->raw("ffffffffffffffff\r\nabc");
         $_[0]->cut },
@@ -270,6 +271,7 @@ for my $name (sort keys %first) {
 for my $name (sort keys %midway) {
     my ($r, @events) = stream("midway_$name");
     is($r && $r->{status}, 200, "$name: the stream had begun");
+    ok(!$r->{truncated}, "$name: its body ends in good order");
     unfinished("$name: and ends in an error", @events);
     is_error($t->chat("[[midway_$name]]", key => $key), 502, undef,
         "$name, whole");
