@@ -144,5 +144,6 @@ ok((grep { $_ eq "$id|alice|200" } @log), 'and of one with it');
 ok((grep { $_ eq '-|-|401' } @log[1 .. $#log]),
     'a refused key has no name in the log');
 
-$t->allow(qr/access forbidden by rule/, qr/limiting (?:connections|requests)/, qr/connect\(\) failed/);
+$t->allow(qr/access forbidden by rule/, qr/connect\(\) failed/,
+    qr/limiting (?:connections|requests)/);
 $t->finish;

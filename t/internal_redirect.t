@@ -34,7 +34,11 @@ server {
     location @app { proxy_pass http://%%ADDR_app%%; }
     location /accel { proxy_pass http://%%ADDR_app%%/accel; }
     location /protected/ { internal; proxy_pass http://%%ADDR_app%%; }
-    location /few/ { claude_limit zone=few; index index.html; alias %%DIR%%/html/; }
+    location /few/ {
+        claude_limit zone=few;
+        index index.html;
+        alias %%DIR%%/html/;
+    }
 
     location = /one/v1/models {
         claude_pass bridge;

@@ -23,8 +23,8 @@ $t->start('server { listen %%ADDR%%; client_max_body_size 64m; '
 # many messages take longer than one that is as long
 my $n = 49_999;
 my $long = json_encode({ model => 'sonnet', messages => [
-    map +{ role => $_ % 2 ? 'user' : 'assistant', content => "number $_" . '.' x 60 },
-        1 .. 2 * $n + 1 ] });
+    map +{ role => $_ % 2 ? 'user' : 'assistant',
+        content => "number $_" . '.' x 60 }, 1 .. 2 * $n + 1 ] });
 
 my $r = $t->http('POST', '/v1/chat/completions', key => $key, body => $long);
 is_chat($r, 'Hello world', 'a long body');
