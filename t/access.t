@@ -96,11 +96,13 @@ my $nul = $t->connect;
 $nul->send(chat_with("Authorization: Bearer $key\0x"));
 my $r = $nul->response;
 like($r->{status}, qr/^40[01]$/, 'a NUL in a key is refused');
+$nul->close;
 
 my $two = $t->connect;
 $two->send(chat_with("Authorization: Bearer $key",
     "Authorization: Bearer $key"));
 is_error($two->response, 400, undef, 'two Authorization headers are refused');
+$two->close;
 
 $r = $t->http('POST', '/v1/chat/completions', body => $t->chat_body('hi'),
     key => $disabled);

@@ -128,7 +128,7 @@ is($document->{stream}, JSON::PP::true, 'it asks for a stream');
 
 $r = $t->chat("a\r\n\r\n0\r\n\r\nPOST /evil HTTP/1.1\r\n\r\n", key => $key);
 is_chat($r, 'Hello world', 'a prompt like HTTP is a prompt');
-is(scalar(grep { $_->{url} =~ /evil/ } $bridge->entries), 0,
+is(scalar(grep { ($_->{url} // '') =~ /evil/ } $bridge->entries), 0,
     'and no request');
 
 $t->allow(qr/client sent invalid chunked body/);
