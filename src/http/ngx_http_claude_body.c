@@ -190,6 +190,7 @@ ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
     size = ngx_max(2 * ctx->body_size, 4096);
     size = ngx_max(size, need);
+    size = ngx_min((off_t) size, max);
 
     if (r->headers_in.content_length_n >= (off_t) need) {
         size = ngx_min((off_t) size, r->headers_in.content_length_n);
