@@ -13,7 +13,8 @@ use Test::More;
 use Claude::Test;
 
 my @core = qw(access fail_closed limit bad_input smuggling stream errors
-    fake_bridge revoke http2 models auth_proxy variables reload);
+    fake_bridge revoke http2 models auth_proxy variables reload
+    client_gone);
 
 plan skip_all => 'all tests run with sanitizers' if Claude::Test::sanitized();
 
