@@ -319,7 +319,9 @@ ngx_claude_keystore_take_used(ngx_claude_keystore_t *ks,
             slot = word * 64 + __builtin_ctzll(*bits);
             record = &shm->records[slot];
 
-            if (record->state == NGX_CLAUDE_SLOT_KEY) {
+            /* the use of a key that was here before is nothing to this one */
+
+            if (record->state == NGX_CLAUDE_SLOT_KEY && record->last_used) {
                 uses[taken].op = CLAUDE_OP_USE;
                 uses[taken].record.last_used = record->last_used;
                 ngx_memcpy(uses[taken].record.id, record->id,
