@@ -9,6 +9,7 @@
 #define CLAUDE_OUT_CHUNK_MAX  65536
 
 
+static void claude_out_absorb(claude_out_t *out, claude_out_t *from);
 static unsigned claude_out_fits(claude_out_t *out, size_t len);
 static claude_piece_t *claude_out_piece(claude_out_t *out);
 static unsigned claude_out_more(claude_out_t *out);
@@ -109,7 +110,10 @@ claude_out_join(claude_out_t *out, claude_out_t *from)
         out->rc = from->rc;
     }
 
-    if (claude_out_fits(out, from->size) && from->first != NULL) {
+    if (from->size < CLAUDE_OUT_LINK) {
+        claude_out_absorb(out, from);
+
+    } else if (claude_out_fits(out, from->size)) {
 
         if (out->last == NULL) {
             out->first = from->first;
@@ -127,6 +131,24 @@ claude_out_join(claude_out_t *out, claude_out_t *from)
     from->last = NULL;
     from->open = NULL;
     from->size = 0;
+}
+
+
+/* few bytes are copied, and where they lay is used again: a piece each for
+ * thousands of them would take more than they do */
+
+static void
+claude_out_absorb(claude_out_t *out, claude_out_t *from)
+{
+    claude_piece_t  *piece;
+
+    for (piece = from->first; piece; piece = piece->next) {
+        claude_out_put(out, piece->str.data, piece->str.len);
+    }
+
+    if (from->open != NULL && from->open == from->first) {
+        from->pos -= from->open->str.len;
+    }
 }
 
 
