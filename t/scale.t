@@ -52,7 +52,8 @@ my $config = 'server { listen %%ADDR%%; keepalive_requests 1000; '
     . 'location /v1/ { claude_pass bridge; } }';
 $t->conf($config, workers => 1, zone => $zone);
 
-# the cheapest of a few requests with each key, in instructions of the worker
+# what a request costs the worker in instructions, on an average of the keys;
+# the first one on a connection costs more
 sub instructions {
     my (@keys) = @_;
     my ($pid) = $t->workers;
@@ -60,11 +61,10 @@ sub instructions {
 
     for my $key (@keys) {
         my $got = run([$counter, $pid, $t->port,
-            $t->request('GET', '/v1/models', key => $key), 3]);
+            $t->request('GET', '/v1/models', key => $key), 2]);
         return undef if $got->{status} == 2;
         die "count_instructions: $got->{err}" if $got->{status};
-        my ($least) = sort { $a <=> $b } $got->{out} =~ /(\d+)/g;
-        $sum += $least;
+        $sum += (split /\n/, $got->{out})[1];
     }
 
     return $sum / @keys;
@@ -79,7 +79,7 @@ sub statuses {
 my @few = fill(100, 10);
 $t->start(undef);
 is_deeply(statuses(@few, $own), { 200 => 11 }, 'few keys are known');
-my $small = instructions(@few[0 .. 3]);
+my $small = instructions(@few);
 $t->stop_nginx;
 
 my @all = fill($count - 101, int($count / 10));
@@ -88,13 +88,14 @@ is_deeply(statuses(@few, @all, $own), { 200 => 21 },
     "$count keys are loaded in a zone of $zone");
 is_deeply(statuses(map { s/.{6}$/aaaaaa/r } @all), { 401 => 10 },
     'others are not');
-my $large = instructions(@all[0 .. 3]);
+my $large = instructions(@all);
 
 SKIP: {
     skip 'processes may not be traced here', 1 unless $small && $large;
     note(sprintf '%d instructions among 100 keys, %d among %d', $small,
         $large, $count);
-    cmp_ok($large, '<', $small * 1.05, 'a look-up costs the same');
+    cmp_ok($large, '<', $small + 300,
+        'a look-up costs the same');
 }
 
 # one more is too many, and said so; the others go on

@@ -2,8 +2,9 @@
 /*
  * count_instructions PID PORT REQUEST COUNT: sends a request to 127.0.0.1 over
  * one connection COUNT times and prints, for each, how many instructions the
- * process PID executed between two waits for events: what the request costs,
- * the same on a busy machine as on an idle one.  Linux on x86_64 or aarch64.
+ * process PID executed between reading it and writing the answer: what the
+ * request costs, the same on a busy machine as on an idle one, timers left
+ * out.  Linux on x86_64 or aarch64.
  *
  * Exit status 2: the process may not be traced here.
  */
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <errno.h>
 #include <unistd.h>
 #include <elf.h>
 #include <netinet/in.h>
@@ -27,7 +27,7 @@
 static int connect_to(int port);
 static long one_request(pid_t pid, int fd, const char *request);
 static void step(pid_t pid);
-static int at_wait(pid_t pid);
+static long next_call(pid_t pid);
 static int answered(int fd);
 static void die(const char *what);
 
@@ -89,29 +89,36 @@ connect_to(int port)
 }
 
 
-/* the process waits for events again once the answer is there: the longest
- * way from one wait to the next was the request's */
-
 static long
 one_request(pid_t pid, int fd, const char *request)
 {
-    long  n, longest;
+    long  n, cost;
 
     if (write(fd, request, strlen(request)) != (ssize_t) strlen(request)) {
         die("write");
     }
 
     n = 0;
-    longest = 0;
+    cost = 0;
 
     for ( ;; ) {
 
-        if (at_wait(pid)) {
-            longest = n > longest ? n : longest;
-            n = 0;
+        switch (next_call(pid)) {
 
+        case SYS_recvfrom:
+            n = 0;
+            break;
+
+        case SYS_writev:
+            cost = n;
+            break;
+
+#ifdef SYS_epoll_wait
+        case SYS_epoll_wait:
+#endif
+        case SYS_epoll_pwait:
             if (answered(fd)) {
-                return longest;
+                return cost;
             }
         }
 
@@ -134,12 +141,12 @@ step(pid_t pid)
 }
 
 
-/* whether the next instruction is a system call that waits for events */
+/* the system call that the next instruction makes, or -1 */
 
-static int
-at_wait(pid_t pid)
+static long
+next_call(pid_t pid)
 {
-    long                     code, call;
+    long                     code;
     struct iovec             iov;
     struct user_regs_struct  regs;
 
@@ -150,31 +157,25 @@ at_wait(pid_t pid)
         die("registers");
     }
 
-    errno = 0;
-
 #if defined(__x86_64__)
 
-    call = regs.rax;
-
-    if (call != SYS_epoll_wait && call != SYS_epoll_pwait) {
-        return 0;
+    if (regs.rax > 512) {
+        return -1;
     }
 
-    code = ptrace(PTRACE_PEEKTEXT, pid, (void *) regs.rip, NULL) & 0xffff;
+    code = ptrace(PTRACE_PEEKTEXT, pid, (void *) regs.rip, NULL);
 
-    return errno == 0 && code == 0x050f;
+    return (code & 0xffff) == 0x050f ? (long) regs.rax : -1;
 
 #elif defined(__aarch64__)
 
-    call = regs.regs[8];
-
-    if (call != SYS_epoll_pwait) {
-        return 0;
+    if (regs.regs[8] > 512) {
+        return -1;
     }
 
-    code = ptrace(PTRACE_PEEKTEXT, pid, (void *) regs.pc, NULL) & 0xffffffff;
+    code = ptrace(PTRACE_PEEKTEXT, pid, (void *) regs.pc, NULL);
 
-    return errno == 0 && code == 0xd4000001;
+    return (code & 0xffffffff) == 0xd4000001 ? (long) regs.regs[8] : -1;
 
 #else
 #error "count_instructions knows x86_64 and aarch64"
