@@ -66,7 +66,7 @@ my $bridge = $t->bridge(
         $r->start;
         for my $n (1 .. 8) {
             $r->text("$n ");
-            $r->hold('never', 0.25);
+            $r->hold('never', 0.4);
         }
         $r->finish;
     },
@@ -87,14 +87,14 @@ server {
     location /v1/ { claude_pass bridge; }
     location /refused/ { claude_pass refused; }
     location /second/ { claude_pass second; }
-    location /twice/ { claude_read_timeout 300ms; claude_pass twice; }
+    location /twice/ { claude_read_timeout 2s; claude_pass twice; }
     location /explicit/ {
         claude_next_upstream error timeout;
-        claude_read_timeout 300ms;
+        claude_read_timeout 2s;
         claude_pass twice;
     }
-    location /short/ { claude_read_timeout 300ms; claude_pass bridge; }
-    location /longer/ { claude_read_timeout 1s; claude_pass bridge; }
+    location /short/ { claude_read_timeout 1s; claude_pass bridge; }
+    location /longer/ { claude_read_timeout 2s; claude_pass bridge; }
 }
 EOC
 
