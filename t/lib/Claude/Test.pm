@@ -81,7 +81,7 @@ sub new {
         ports => {}, daemons => [], bridges => [], private => [], %opt },
         $class;
     $live{$dir} = $self;
-    $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { exit 1 };
+    $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP PIPE);
 
     $self->{user} = $> == 0 ? 'www-data' : undef;
     make_path("$dir/tmp");
