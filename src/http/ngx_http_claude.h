@@ -417,6 +417,12 @@ void *ngx_http_claude_alloc(void *pool, size_t size);
 
 /* ngx_http_claude_headers.c */
 
+/* the first of the request's headers of that name, or the first behind after
+ * where that is one of them; NULL: there is none (any more) */
+
+ngx_table_elt_t *ngx_http_claude_find_header(ngx_http_request_t *r,
+    const char *name, const ngx_table_elt_t *after);
+
 /* name is a literal, value stays as it is until the end of the request */
 
 ngx_int_t ngx_http_claude_add_header(ngx_http_request_t *r, const char *name,

@@ -15,8 +15,7 @@ static claude_err_e ngx_http_claude_bearer(const ngx_str_t *value,
 static ngx_uint_t ngx_http_claude_is_bearer(const ngx_str_t *value);
 static claude_err_e ngx_http_claude_api_key(ngx_http_request_t *r,
     ngx_str_t *key);
-static ngx_uint_t ngx_http_claude_is_header(const ngx_table_elt_t *h,
-    const char *name, size_t len);
+static void ngx_http_claude_hide_header(ngx_table_elt_t *h);
 
 
 void
@@ -130,37 +129,21 @@ ngx_http_claude_bearer(const ngx_str_t *value, ngx_str_t *key)
 static claude_err_e
 ngx_http_claude_api_key(ngx_http_request_t *r, ngx_str_t *key)
 {
-    ngx_uint_t        i, found;
-    ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    found = 0;
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    h = ngx_http_claude_find_header(r, "x-api-key", NULL);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (ngx_http_claude_is_header(&h[i], "x-api-key", 9)) {
-            *key = h[i].value;
-            found++;
-        }
+    if (h == NULL) {
+        return CLAUDE_ERR_NO_KEY;
     }
 
-    if (found > 1) {
+    if (ngx_http_claude_find_header(r, "x-api-key", h) != NULL) {
         return CLAUDE_ERR_BAD_KEY;
     }
 
-    return (found && key->len) ? CLAUDE_ERR_NONE : CLAUDE_ERR_NO_KEY;
+    *key = h->value;
+
+    return key->len ? CLAUDE_ERR_NONE : CLAUDE_ERR_NO_KEY;
 }
 
 
@@ -175,49 +158,39 @@ ngx_http_claude_api_key(ngx_http_request_t *r, ngx_str_t *key)
 void
 ngx_http_claude_hide_key(ngx_http_request_t *r)
 {
-    ngx_uint_t                    i;
-    ngx_list_part_t              *part;
     ngx_table_elt_t              *h;
     ngx_http_claude_main_conf_t  *mcf;
-
-    static u_char  lowcase[] = "keep-alive";
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
 
     (void) ngx_http_get_indexed_variable(r, mcf->authorization);
     (void) ngx_http_get_indexed_variable(r, mcf->api_key);
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (!ngx_http_claude_is_header(&h[i], "x-api-key", 9)
-            && !(ngx_http_claude_is_header(&h[i], "authorization", 13)
-                 && ngx_http_claude_is_bearer(&h[i].value)))
-        {
-            continue;
-        }
-
-        if (r->headers_in.authorization == &h[i]) {
-            r->headers_in.authorization = NULL;
-        }
-
-        ngx_str_set(&h[i].key, "Keep-Alive");
-        ngx_str_set(&h[i].value, "");
-        h[i].lowcase_key = lowcase;
-        h[i].hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
+    for (h = ngx_http_claude_find_header(r, "x-api-key", NULL);
+         h != NULL;
+         h = ngx_http_claude_find_header(r, "x-api-key", h))
+    {
+        ngx_http_claude_hide_header(h);
     }
+
+    h = r->headers_in.authorization;
+
+    if (h != NULL && ngx_http_claude_is_bearer(&h->value)) {
+        ngx_http_claude_hide_header(h);
+        r->headers_in.authorization = NULL;
+    }
+}
+
+
+static void
+ngx_http_claude_hide_header(ngx_table_elt_t *h)
+{
+    static u_char  lowcase[] = "keep-alive";
+
+    ngx_str_set(&h->key, "Keep-Alive");
+    ngx_str_set(&h->value, "");
+    h->lowcase_key = lowcase;
+    h->hash = ngx_hash_key(lowcase, sizeof(lowcase) - 1);
 }
 
 
@@ -226,13 +199,4 @@ ngx_http_claude_is_bearer(const ngx_str_t *value)
 {
     return value->len >= 7
            && ngx_strncasecmp(value->data, (u_char *) "bearer ", 7) == 0;
-}
-
-
-static ngx_uint_t
-ngx_http_claude_is_header(const ngx_table_elt_t *h, const char *name,
-    size_t len)
-{
-    return h->key.len == len
-           && ngx_strncasecmp(h->key.data, (u_char *) name, len) == 0;
 }

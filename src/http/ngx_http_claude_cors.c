@@ -8,10 +8,6 @@
 #include "ngx_http_claude.h"
 
 
-static ngx_table_elt_t *ngx_http_claude_find_header(ngx_http_request_t *r,
-    const char *name, size_t len);
-
-
 ngx_str_t *
 ngx_http_claude_cors_origin(ngx_http_request_t *r,
     ngx_http_claude_loc_conf_t *lcf)
@@ -24,7 +20,7 @@ ngx_http_claude_cors_origin(ngx_http_request_t *r,
         return NULL;
     }
 
-    h = ngx_http_claude_find_header(r, "origin", 6);
+    h = ngx_http_claude_find_header(r, "origin", NULL);
     if (h == NULL) {
         return NULL;
     }
@@ -95,7 +91,8 @@ ngx_http_claude_preflight(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     static ngx_str_t  age = ngx_string("86400");
 
     if (lcf->pass == NULL || r->method != NGX_HTTP_OPTIONS
-        || ngx_http_claude_find_header(r, "access-control-request-method", 29)
+        || ngx_http_claude_find_header(r, "access-control-request-method",
+                                       NULL)
            == NULL
         || ngx_http_claude_cors_origin(r, lcf) == NULL)
     {
@@ -126,36 +123,4 @@ ngx_http_claude_preflight(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
 
     return ngx_http_send_header(r);
-}
-
-
-static ngx_table_elt_t *
-ngx_http_claude_find_header(ngx_http_request_t *r, const char *name,
-    size_t len)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-        {
-            return &h[i];
-        }
-    }
 }

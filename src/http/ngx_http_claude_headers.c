@@ -31,6 +31,48 @@ static ngx_http_claude_header_t  ngx_http_claude_security[] = {
 };
 
 
+ngx_table_elt_t *
+ngx_http_claude_find_header(ngx_http_request_t *r, const char *name,
+    const ngx_table_elt_t *after)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    len = ngx_strlen(name);
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (after != NULL) {
+            if (&h[i] == after) {
+                after = NULL;
+            }
+
+            continue;
+        }
+
+        if (h[i].key.len == len
+            && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
+
+
 ngx_int_t
 ngx_http_claude_add_header(ngx_http_request_t *r, const char *name,
     const ngx_str_t *value)
