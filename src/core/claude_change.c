@@ -38,7 +38,6 @@ static unsigned claude_change_is_display(const claude_json_token_t *value,
     const char *prefix, size_t head);
 static void claude_change_put(claude_out_t *out,
     const claude_record_t *record);
-static void claude_change_put_time(claude_out_t *out, int64_t time);
 
 
 /* the order tells what each op has: a delete the first two, a use three */
@@ -318,7 +317,7 @@ claude_change_write(claude_out_t *out, const claude_change_t *change)
         claude_out_literal(out, "{\"op\":\"use\",\"id\":\"");
         claude_out_put(out, record->id, CLAUDE_KEY_ID_LEN);
         claude_out_literal(out, "\",\"lastUsed\":");
-        claude_change_put_time(out, record->last_used);
+        claude_time_put(out, record->last_used);
         break;
 
     case CLAUDE_OP_DELETE:
@@ -356,13 +355,13 @@ claude_change_put(claude_out_t *out, const claude_record_t *record)
     claude_out_literal(out, "\",\"tokenDisplay\":\"");
     claude_record_token_display(out, record);
     claude_out_literal(out, "\",\"createdAt\":");
-    claude_change_put_time(out, record->created);
+    claude_time_put(out, record->created);
     claude_out_literal(out, ",\"lastUsed\":");
-    claude_change_put_time(out, record->last_used);
+    claude_time_put(out, record->last_used);
     claude_out_literal(out, ",\"enabled\":");
     claude_json_put_bool(out, record->enabled);
     claude_out_literal(out, ",\"expiresAt\":");
-    claude_change_put_time(out, record->expires);
+    claude_time_put(out, record->expires);
 }
 
 
@@ -387,22 +386,4 @@ claude_record_token_display(claude_out_t *out, const claude_record_t *record)
 
     claude_out_literal(out, CLAUDE_ELLIPSIS);
     claude_out_put(out, record->token_tail, CLAUDE_TAIL_LEN);
-}
-
-
-static void
-claude_change_put_time(claude_out_t *out, int64_t time)
-{
-    char  buf[CLAUDE_TIME_LEN];
-
-    if (time == 0) {
-        claude_out_literal(out, "null");
-        return;
-    }
-
-    claude_time_write(time, buf);
-
-    claude_out_literal(out, "\"");
-    claude_out_put(out, buf, sizeof(buf));
-    claude_out_literal(out, "\"");
 }

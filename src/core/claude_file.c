@@ -15,6 +15,32 @@ static claude_rc_t claude_file_fill(int fd, const void *data, size_t len,
     uid_t uid, gid_t gid);
 
 
+ssize_t
+claude_file_read(int fd, unsigned char *buf, size_t size)
+{
+    size_t   len;
+    ssize_t  n;
+
+    for (len = 0; len < size; len += n) {
+        n = read(fd, buf + len, size - len);
+
+        if (n == 0) {
+            break;
+        }
+
+        if (n == -1) {
+            if (errno != EINTR) {
+                return -1;
+            }
+
+            n = 0;
+        }
+    }
+
+    return len;
+}
+
+
 claude_rc_t
 claude_file_write(int fd, const void *data, size_t len, off_t offset)
 {

@@ -1,6 +1,7 @@
 
 /*
- * Writing files that must survive a crash.  All of it blocks.
+ * Reading files to their end, and writing those that must survive a crash.
+ * All of it blocks.
  */
 
 
@@ -15,6 +16,11 @@
 
 #define CLAUDE_FILE_NONE  ((uid_t) -1)  /* as in chown() */
 
+
+/* reads on to the end of the file, or until size bytes are there; how many, or
+ * -1 with errno */
+
+ssize_t claude_file_read(int fd, unsigned char *buf, size_t size);
 
 /* writes all of data at offset; CLAUDE_IO with errno, and then any part of it
  * may have been written */

@@ -14,7 +14,6 @@
 
 
 static claude_master_rc_e claude_master_open(const char *path, int *fd);
-static ssize_t claude_master_fill(int fd, unsigned char *buf, size_t size);
 static claude_master_rc_e claude_master_parse(const unsigned char *text,
     size_t len, claude_master_t *master, unsigned *line);
 static claude_master_rc_e claude_master_key(const unsigned char *text,
@@ -38,7 +37,7 @@ claude_master_read(const char *path, claude_master_t *master, unsigned *line)
         return rc;
     }
 
-    n = claude_master_fill(fd, buf, sizeof(buf));
+    n = claude_file_read(fd, buf, sizeof(buf));
     err = errno;
 
     if (n == -1) {
@@ -131,32 +130,6 @@ claude_master_open(const char *path, int *fd)
     close(*fd);
 
     return rc;
-}
-
-
-static ssize_t
-claude_master_fill(int fd, unsigned char *buf, size_t size)
-{
-    size_t   len;
-    ssize_t  n;
-
-    for (len = 0; len < size; len += n) {
-        n = read(fd, buf + len, size - len);
-
-        if (n == 0) {
-            break;
-        }
-
-        if (n == -1) {
-            if (errno != EINTR) {
-                return -1;
-            }
-
-            n = 0;
-        }
-    }
-
-    return len;
 }
 
 

@@ -69,6 +69,24 @@ claude_time_write(int64_t time, char buf[CLAUDE_TIME_LEN])
 }
 
 
+void
+claude_time_put(claude_out_t *out, int64_t time)
+{
+    char  buf[CLAUDE_TIME_LEN];
+
+    if (time == 0) {
+        claude_out_literal(out, "null");
+        return;
+    }
+
+    claude_time_write(time, buf);
+
+    claude_out_literal(out, "\"");
+    claude_out_put(out, buf, sizeof(buf));
+    claude_out_literal(out, "\"");
+}
+
+
 static void
 claude_time_digits(char *buf, int64_t value, int n)
 {

@@ -252,6 +252,12 @@ ngx_http_claude_use_t *ngx_http_claude_use(ngx_conf_t *cf, const char *name);
 ngx_int_t ngx_http_claude_zone_param(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *name, ssize_t *size);
 
+/* declares a zone of the module's; NULL: another directive has it already, or
+ * nginx refuses it: logged */
+
+ngx_shm_zone_t *ngx_http_claude_zone_add(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size, ngx_shm_zone_init_pt init, void *data);
+
 /* ngx_http_claude_access.c */
 
 ngx_int_t ngx_http_claude_access_handler(ngx_http_request_t *r);

@@ -328,3 +328,27 @@ invalid:
                        value);
     return NGX_ERROR;
 }
+
+
+ngx_shm_zone_t *
+ngx_http_claude_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+    ngx_shm_zone_init_pt init, void *data)
+{
+    ngx_shm_zone_t  *zone;
+
+    zone = ngx_shared_memory_add(cf, name, size, &ngx_http_claude_module);
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    if (zone->data != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is already used", name);
+        return NULL;
+    }
+
+    zone->init = init;
+    zone->data = data;
+
+    return zone;
+}

@@ -23,7 +23,6 @@ ngx_http_claude_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t                     *value, name;
     ngx_int_t                      prefix;
     ngx_uint_t                     i;
-    ngx_shm_zone_t                *zone;
     ngx_http_claude_limit_zone_t  *lz;
 
     lz = ngx_pcalloc(cf->pool, sizeof(ngx_http_claude_limit_zone_t));
@@ -90,19 +89,12 @@ ngx_http_claude_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_claude_module);
-    if (zone == NULL) {
+    if (ngx_http_claude_zone_add(cf, &name, size, ngx_claude_limit_init_zone,
+                                 lz)
+        == NULL)
+    {
         return NGX_CONF_ERROR;
     }
-
-    if (zone->data != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is already used", &name);
-        return NGX_CONF_ERROR;
-    }
-
-    zone->init = ngx_claude_limit_init_zone;
-    zone->data = lz;
 
     return NGX_CONF_OK;
 }
@@ -274,14 +266,10 @@ ngx_http_claude_default_limit(ngx_conf_t *cf)
     lz->limit.rate.period = 60000;
     lz->limit.rate.burst = 100;
 
-    mcf->default_limit = ngx_shared_memory_add(cf, &name, 10 * 1024 * 1024,
-                                               &ngx_http_claude_module);
-    if (mcf->default_limit == NULL) {
-        return NULL;
-    }
-
-    mcf->default_limit->init = ngx_claude_limit_init_zone;
-    mcf->default_limit->data = lz;
+    mcf->default_limit = ngx_http_claude_zone_add(cf, &name,
+                                                  10 * 1024 * 1024,
+                                                  ngx_claude_limit_init_zone,
+                                                  lz);
 
     return mcf->default_limit;
 }

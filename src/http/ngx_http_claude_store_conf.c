@@ -67,7 +67,6 @@ ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ssize_t              size;
     ngx_str_t           *value, name, s;
     ngx_uint_t           i;
-    ngx_shm_zone_t      *zone;
     ngx_claude_store_t  *store;
 
     if (mcf->store != NULL) {
@@ -141,19 +140,12 @@ ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone = ngx_shared_memory_add(cf, &name, size, &ngx_http_claude_module);
-    if (zone == NULL) {
+    if (ngx_http_claude_zone_add(cf, &name, size, ngx_claude_store_init_zone,
+                                 store)
+        == NULL)
+    {
         return NGX_CONF_ERROR;
     }
-
-    if (zone->data != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is already used", &name);
-        return NGX_CONF_ERROR;
-    }
-
-    zone->init = ngx_claude_store_init_zone;
-    zone->data = store;
 
     mcf->store = store;
     mcf->store_at = *cf->conf_file;

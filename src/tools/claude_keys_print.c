@@ -182,20 +182,8 @@ claude_keys_json(claude_out_t *out, const claude_record_t *record,
 static void
 claude_keys_json_time(claude_out_t *out, const char *name, int64_t time)
 {
-    char  buf[CLAUDE_TIME_LEN];
-
     claude_out_put(out, name, strlen(name));
-
-    if (time == 0) {
-        claude_out_literal(out, "null");
-        return;
-    }
-
-    claude_time_write(time, buf);
-
-    claude_out_literal(out, "\"");
-    claude_out_put(out, buf, sizeof(buf));
-    claude_out_literal(out, "\"");
+    claude_time_put(out, time);
 }
 
 

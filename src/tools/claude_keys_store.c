@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 
-static ssize_t claude_keys_fill(int fd, unsigned char *buf, size_t size);
 static claude_rc_t claude_keys_decide(void *ctx);
 
 
@@ -104,7 +103,7 @@ claude_keys_token(const claude_keys_args_t *args)
     }
 
     buf = sodium_malloc(CLAUDE_TOKEN_MAX + 2);
-    n = buf ? claude_keys_fill(fd, buf, CLAUDE_TOKEN_MAX + 2) : -1;
+    n = buf ? claude_file_read(fd, buf, CLAUDE_TOKEN_MAX + 2) : -1;
 
     if (n == -1) {
         (void) claude_keys_error(CLAUDE_KEYS_FAILED,
@@ -140,32 +139,6 @@ failed:
     }
 
     return token;
-}
-
-
-static ssize_t
-claude_keys_fill(int fd, unsigned char *buf, size_t size)
-{
-    size_t   len;
-    ssize_t  n;
-
-    for (len = 0; len < size; len += n) {
-        n = read(fd, buf + len, size - len);
-
-        if (n == 0) {
-            break;
-        }
-
-        if (n == -1) {
-            if (errno != EINTR) {
-                return -1;
-            }
-
-            n = 0;
-        }
-    }
-
-    return len;
 }
 
 
