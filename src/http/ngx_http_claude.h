@@ -164,7 +164,6 @@ struct ngx_http_claude_ctx_s {
     ngx_uint_t                 retry_after; /* seconds, from upstream */
     claude_sse_t               sse;
     claude_reply_t             reply;
-    ngx_str_t                  reply_id;
     claude_out_t               refusal;     /* the body of one */
     ngx_chain_t               *delivered;   /* a whole answer */
     ngx_chain_t               *page;        /* instead of nginx's own */
@@ -353,6 +352,11 @@ ngx_int_t ngx_http_claude_gather(ngx_http_request_t *r);
 ngx_int_t ngx_http_claude_deliver(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, const claude_out_t *doc, ngx_uint_t status);
 
+/* the same with the error that fault means */
+
+ngx_int_t ngx_http_claude_deliver_fault(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault);
+
 /* ngx_http_claude_stream.c */
 
 ngx_int_t ngx_http_claude_stream_start(ngx_http_request_t *r,
@@ -419,7 +423,7 @@ const claude_dialect_t *ngx_http_claude_dialect(ngx_http_claude_ctx_t *ctx);
 
 /* claude_mem_t over an ngx_pool_t */
 
-void *ngx_http_claude_alloc(void *pool, size_t size);
+claude_mem_t ngx_http_claude_mem(ngx_pool_t *pool);
 
 /* ngx_http_claude_headers.c */
 

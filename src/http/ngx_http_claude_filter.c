@@ -129,8 +129,7 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
         r->headers_out.status_line.len = 0;
     }
 
-    mem.alloc = ngx_http_claude_alloc;
-    mem.ctx = r->pool;
+    mem = ngx_http_claude_mem(r->pool);
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
 

@@ -124,19 +124,8 @@ ngx_http_claude_gather_end(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     }
 
     ctx->fault.begun = ctx->reply.started;
-    ctx->error = ctx->fault.err;
 
-    claude_out_init(&doc, &ctx->mem, NGX_HTTP_CLAUDE_ERROR_MAX);
-    ctx->dialect->error(&ctx->fault, &doc);
-
-    if (doc.rc != CLAUDE_OK
-        || ngx_http_claude_error_headers(r, ctx, &ctx->fault) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_claude_deliver(r, ctx, &doc,
-                                   claude_error_status(ctx->fault.err));
+    return ngx_http_claude_deliver_fault(r, ctx, &ctx->fault);
 }
 
 
@@ -216,4 +205,26 @@ ngx_http_claude_deliver(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     u->buffer.last = u->buffer.start + 1;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_claude_deliver_fault(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault)
+{
+    claude_out_t  doc;
+
+    ctx->error = fault->err;
+
+    claude_out_init(&doc, &ctx->mem, NGX_HTTP_CLAUDE_ERROR_MAX);
+    ngx_http_claude_dialect(ctx)->error(fault, &doc);
+
+    if (doc.rc != CLAUDE_OK
+        || ngx_http_claude_error_headers(r, ctx, fault) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_claude_deliver(r, ctx, &doc,
+                                   claude_error_status(fault->err));
 }

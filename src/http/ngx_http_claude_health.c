@@ -25,8 +25,7 @@ ngx_http_claude_health(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return rc;
     }
 
-    ctx->mem.alloc = ngx_http_claude_alloc;
-    ctx->mem.ctx = r->pool;
+    ctx->mem = ngx_http_claude_mem(r->pool);
 
     if (ngx_http_claude_upstream_create(r, ctx, &lcf->health,
                                         ngx_http_claude_create_health,
@@ -99,23 +98,14 @@ ngx_http_claude_process_health(ngx_http_request_t *r)
 
     ctx->closing = ctx->closing || !ctx->eof;
 
-    claude_out_init(&out, &ctx->mem, NGX_HTTP_CLAUDE_ERROR_MAX);
-
     if (ctx->status.code == NGX_HTTP_OK) {
+        claude_out_init(&out, &ctx->mem, NGX_HTTP_CLAUDE_ERROR_MAX);
         claude_out_literal(&out, "{\"status\":\"ok\"}");
         return ngx_http_claude_deliver(r, ctx, &out, NGX_HTTP_OK);
     }
 
     ngx_memzero(&fault, sizeof(claude_fault_t));
     fault.err = CLAUDE_ERR_UNAVAILABLE;
-    ctx->error = fault.err;
 
-    claude_chat.error(&fault, &out);
-
-    if (ngx_http_claude_error_headers(r, ctx, &fault) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_claude_deliver(r, ctx, &out,
-                                   NGX_HTTP_SERVICE_UNAVAILABLE);
+    return ngx_http_claude_deliver_fault(r, ctx, &fault);
 }

@@ -29,8 +29,7 @@ ngx_http_claude_models(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
-    mem.alloc = ngx_http_claude_alloc;
-    mem.ctx = r->pool;
+    mem = ngx_http_claude_mem(r->pool);
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_MODELS_MAX);
     claude_out_literal(&out, "{\"object\":\"list\",\"data\":[");
@@ -82,8 +81,7 @@ ngx_http_claude_one_model(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return ngx_http_claude_send_fault(r, ctx, &fault);
     }
 
-    mem.alloc = ngx_http_claude_alloc;
-    mem.ctx = r->pool;
+    mem = ngx_http_claude_mem(r->pool);
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
     ngx_http_claude_put_model(&out, &model);

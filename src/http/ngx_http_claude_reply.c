@@ -7,6 +7,9 @@
 #include "ngx_http_claude.h"
 
 
+static void *ngx_http_claude_alloc(void *pool, size_t size);
+
+
 ngx_int_t
 ngx_http_claude_send_error(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     claude_err_e err)
@@ -27,8 +30,7 @@ ngx_http_claude_send_fault(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     claude_mem_t  mem;
     claude_out_t  out;
 
-    mem.alloc = ngx_http_claude_alloc;
-    mem.ctx = r->pool;
+    mem = ngx_http_claude_mem(r->pool);
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
 
@@ -169,7 +171,19 @@ ngx_http_claude_dialect(ngx_http_claude_ctx_t *ctx)
 }
 
 
-void *
+claude_mem_t
+ngx_http_claude_mem(ngx_pool_t *pool)
+{
+    claude_mem_t  mem;
+
+    mem.alloc = ngx_http_claude_alloc;
+    mem.ctx = pool;
+
+    return mem;
+}
+
+
+static void *
 ngx_http_claude_alloc(void *pool, size_t size)
 {
     return ngx_palloc(pool, size);

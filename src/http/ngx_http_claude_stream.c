@@ -11,8 +11,11 @@
 #define NGX_HTTP_CLAUDE_SCRATCH  8192       /* bytes on the stack */
 
 
-static ngx_int_t ngx_http_claude_take(ngx_http_request_t *r,
+static void ngx_http_claude_take(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_buf_t *in, claude_out_t *out);
+static void ngx_http_claude_break_off(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault,
+    claude_out_t *out);
 static void ngx_http_claude_end(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_push(ngx_http_request_t *r,
@@ -119,9 +122,7 @@ ngx_http_claude_stream_filter(void *data, ssize_t bytes)
     claude_out_init_chunk(&out, &ctx->mem, CLAUDE_REPLY_MAX, scratch,
                           sizeof(scratch));
 
-    if (ngx_http_claude_take(r, ctx, &in, &out) != NGX_OK) {
-        u->error = 1;
-    }
+    ngx_http_claude_take(r, ctx, &in, &out);
 
     if (out.rc != CLAUDE_OK || ngx_http_claude_push(r, &out) != NGX_OK) {
         u->error = 1;
@@ -131,7 +132,7 @@ ngx_http_claude_stream_filter(void *data, ssize_t bytes)
 }
 
 
-static ngx_int_t
+static void
 ngx_http_claude_take(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     ngx_buf_t *in, claude_out_t *out)
 {
@@ -148,7 +149,7 @@ ngx_http_claude_take(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
                 ngx_http_claude_end(r, ctx);
             }
 
-            return NGX_OK;
+            return;
         }
 
         if (rc == NGX_OK && !ctx->whole) {
@@ -162,7 +163,7 @@ ngx_http_claude_take(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
         if (rc == NGX_DONE && (ctx->reply.complete || ctx->whole)) {
             ngx_http_claude_end(r, ctx);
-            return NGX_OK;
+            return;
         }
 
         break;
@@ -176,15 +177,23 @@ ngx_http_claude_take(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
                   "upstream broke a stream off: %s",
                   claude_error_code(ctx->fault.err));
 
-    ctx->dialect->stream_error(&ctx->fault, out);
-    ctx->error = ctx->fault.err;
+    ngx_http_claude_break_off(r, ctx, &ctx->fault, out);
+    ngx_http_claude_end(r, ctx);
+}
+
+
+/* the last words of a stream that will not be whole */
+
+static void
+ngx_http_claude_break_off(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    const claude_fault_t *fault, claude_out_t *out)
+{
+    ctx->dialect->stream_error(fault, out);
+
+    ctx->error = fault->err;
     ctx->failed = 1;
     ctx->closing = 1;
     r->keepalive = 0;
-
-    ngx_http_claude_end(r, ctx);
-
-    return NGX_OK;
 }
 
 
@@ -311,12 +320,7 @@ ngx_http_claude_stream_fail(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     }
 
     claude_out_init(&out, &ctx->mem, NGX_HTTP_CLAUDE_ERROR_MAX);
-    ctx->dialect->stream_error(fault, &out);
-
-    ctx->error = fault->err;
-    ctx->failed = 1;
-    ctx->closing = 1;
-    r->keepalive = 0;
+    ngx_http_claude_break_off(r, ctx, fault, &out);
 
     if (out.rc == CLAUDE_OK) {
         (void) ngx_http_claude_push(r, &out);
@@ -348,10 +352,7 @@ ngx_http_claude_stream_last_words(ngx_http_request_t *r,
     u = r->upstream;
 
     claude_out_init(&out, &ctx->mem, NGX_HTTP_CLAUDE_ERROR_MAX);
-    ctx->dialect->stream_error(fault, &out);
-
-    ctx->error = fault->err;
-    ctx->failed = 1;
+    ngx_http_claude_break_off(r, ctx, fault, &out);
 
     if (out.rc != CLAUDE_OK || ngx_http_claude_push(r, &out) != NGX_OK) {
         return;

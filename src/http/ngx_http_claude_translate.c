@@ -33,8 +33,7 @@ ngx_http_claude_translate(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
     ctx->models = &lcf->models;
-    ctx->mem.alloc = ngx_http_claude_alloc;
-    ctx->mem.ctx = r->pool;
+    ctx->mem = ngx_http_claude_mem(r->pool);
 
     if (ctx->body_len > NGX_HTTP_CLAUDE_INLINE_MAX) {
 
@@ -66,7 +65,7 @@ ngx_http_claude_post_task(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    ctx->mem.ctx = ctx->pool;
+    ctx->mem = ngx_http_claude_mem(ctx->pool);
 
     task = ngx_thread_task_alloc(r->pool, sizeof(ngx_http_claude_ctx_t *));
     if (task == NULL) {

@@ -111,25 +111,22 @@ ngx_http_claude_upstream_create(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
-    u_char        random[16];
+    u_char        random[16], *hex;
     claude_str_t  id;
 
-    ctx->reply_id.len = 2 * sizeof(random);
-    ctx->reply_id.data = ngx_pnalloc(r->pool, ctx->reply_id.len);
-
-    if (ctx->reply_id.data == NULL) {
+    hex = ngx_pnalloc(r->pool, 2 * sizeof(random));
+    if (hex == NULL) {
         return NGX_ERROR;
     }
 
     randombytes_buf(random, sizeof(random));
-    ngx_hex_dump(ctx->reply_id.data, random, sizeof(random));
 
-    id.len = ctx->reply_id.len;
-    id.data = ctx->reply_id.data;
+    id.data = hex;
+    id.len = ngx_hex_dump(hex, random, sizeof(random)) - hex;
 
     /* from here on all memory is the event loop's */
 
-    ctx->mem.ctx = r->pool;
+    ctx->mem = ngx_http_claude_mem(r->pool);
 
     if (claude_reply_init(&ctx->reply, &ctx->mem, ctx->dialect, &ctx->facts,
                           &id, ngx_time())
