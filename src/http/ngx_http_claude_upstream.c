@@ -280,7 +280,11 @@ ngx_http_claude_process_messages(ngx_http_request_t *r)
         return rc;
     }
 
-    if (ctx->facts.stream && ctx->is_sse && ctx->status.code == NGX_HTTP_OK) {
+    /* one of no bytes would never be fed to the stream's filter */
+
+    if (ctx->facts.stream && ctx->is_sse && ctx->status.code == NGX_HTTP_OK
+        && ctx->length != 0)
+    {
         return ngx_http_claude_stream_start(r, ctx);
     }
 
