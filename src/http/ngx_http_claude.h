@@ -142,6 +142,7 @@ struct ngx_http_claude_ctx_s {
     claude_gcra_t              limit;
     ngx_shm_zone_t            *limit_zone;  /* that limit is of */
     claude_err_e               error;       /* that was, or will be, said */
+    const ngx_str_t           *csp;         /* a page's own, or NULL */
 
     /* body and translation */
     u_char                    *body;        /* ngx_alloc()ed */

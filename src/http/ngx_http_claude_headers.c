@@ -7,7 +7,8 @@
 #include "ngx_http_claude.h"
 
 
-static ngx_int_t ngx_http_claude_security_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_http_claude_security_headers(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_limit_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_number_header(ngx_http_request_t *r,
@@ -20,10 +21,11 @@ typedef struct {
 } ngx_http_claude_header_t;
 
 
+static const ngx_str_t  ngx_http_claude_csp =
+    ngx_string("default-src 'none'; frame-ancestors 'none'");
+
 static ngx_http_claude_header_t  ngx_http_claude_security[] = {
     { "X-Frame-Options", ngx_string("DENY") },
-    { "Content-Security-Policy",
-      ngx_string("default-src 'none'; frame-ancestors 'none'") },
     { "X-Content-Type-Options", ngx_string("nosniff") },
     { "X-XSS-Protection", ngx_string("1; mode=block") },
     { "Referrer-Policy", ngx_string("strict-origin-when-cross-origin") },
@@ -161,7 +163,7 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
     }
 
     if (lcf->security_headers
-        && ngx_http_claude_security_headers(r) != NGX_OK)
+        && ngx_http_claude_security_headers(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -171,9 +173,19 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_claude_security_headers(ngx_http_request_t *r)
+ngx_http_claude_security_headers(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
 {
+    const ngx_str_t           *csp;
     ngx_http_claude_header_t  *h;
+
+    csp = ctx != NULL && ctx->csp != NULL ? ctx->csp : &ngx_http_claude_csp;
+
+    if (ngx_http_claude_add_header(r, "Content-Security-Policy", csp)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     for (h = ngx_http_claude_security; h->name != NULL; h++) {
         if (ngx_http_claude_add_header(r, h->name, &h->value) != NGX_OK) {
