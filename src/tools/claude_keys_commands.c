@@ -352,7 +352,8 @@ claude_keys_make_rotated(claude_keys_edit_t *edit)
 {
     claude_rc_t  rc;
 
-    rc = claude_record_rotate(edit->secrets, &edit->change.record, edit->key);
+    rc = claude_record_rotate(edit->secrets, &edit->change.record, 0,
+                              edit->key);
 
     if (rc != CLAUDE_OK) {
         (void) claude_keys_error(CLAUDE_KEYS_FAILED,

@@ -605,12 +605,12 @@ test_create(void)
     before = record;
     record.last_used = before.last_used = 5;
 
-    is(claude_record_rotate(&foreign, &record, key), CLAUDE_DECLINED,
+    is(claude_record_rotate(&foreign, &record, 0, key), CLAUDE_DECLINED,
        "other secrets rotate nothing");
     is_mem(&record, sizeof(record), &before, sizeof(before),
            "the record is as it was");
 
-    is(claude_record_rotate(&secrets, &record, key), CLAUDE_OK, "rotated");
+    is(claude_record_rotate(&secrets, &record, 0, key), CLAUDE_OK, "rotated");
     ok(memcmp(key, old, sizeof(key)) != 0, "the key is another");
     claude_digest(&secrets, key, sizeof(key), digest);
     is_mem(record.digest, 32, digest, 32, "found by its digest");
