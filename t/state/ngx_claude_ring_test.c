@@ -319,6 +319,10 @@ check_killed(void)
         return "numbers have gone back";
     }
 
+    if (n == 0 || got[n - 1].seq != next) {
+        return "a number that nothing stands for";
+    }
+
     for (i = 0; i < n; i++) {
         if (got[i].event == 0 || got[i].event > 9 || got[i].time < NOW
             || got[i].code_len > 5
