@@ -44,12 +44,26 @@
 
 #define NGX_HTTP_CLAUDE_HEALTH_TIMEOUT  2000
 
+/* bytes of a report of the bridge's answer */
+
+#define NGX_HTTP_CLAUDE_REPORT_MAX  16384
+
 /* bytes of an error's body */
 
 #define NGX_HTTP_CLAUDE_ERROR_MAX   4096
 
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
+
+
+/*
+ * The admin's calls of the bridge: whatever the bridge answered, or how it
+ * failed, is what the document says, and its status is 200.  failure is
+ * CLAUDE_ERR_NONE when an answer came, whole; it lies in ctx then.
+ */
+
+typedef void (*ngx_http_claude_report_pt)(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e failure, claude_out_t *doc);
 
 
 /* claude_limit_zone; limit comes first, it is what the zone's init takes */
@@ -158,6 +172,7 @@ struct ngx_http_claude_ctx_s {
 
     /* upstream */
     ngx_int_t                (*process)(ngx_http_request_t *r);
+    ngx_http_claude_report_pt  report;      /* NULL: the answer is a call's */
     ngx_buf_t                 *secret;      /* holds the credential */
     ngx_http_status_t          status;
     ngx_http_chunked_t         chunked;
@@ -322,6 +337,10 @@ ngx_int_t ngx_http_claude_upstream_create(ngx_http_request_t *r,
     ngx_int_t (*create)(ngx_http_request_t *r),
     ngx_int_t (*process)(ngx_http_request_t *r));
 
+/* create_request of a call of the model: ctx->messages, for ctx->key */
+
+ngx_int_t ngx_http_claude_create_messages(ngx_http_request_t *r);
+
 /* zeroes the credential in the request to the bridge */
 
 void ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx);
@@ -347,6 +366,11 @@ ngx_int_t ngx_http_claude_upstream_body(ngx_http_request_t *r,
 /* process_header, from the end of the headers on, for a whole answer */
 
 ngx_int_t ngx_http_claude_gather(ngx_http_request_t *r);
+
+/* what the bridge's refusal means, to ctx->fault */
+
+void ngx_http_claude_read_refusal(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 
 /* makes doc, with status, the upstream's answer: process_header's end */
 

@@ -131,9 +131,17 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
 
     mem = ngx_http_claude_mem(r->pool);
 
-    claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
+    if (ctx->report != NULL) {
+        r->headers_out.status = NGX_HTTP_OK;
+        r->headers_out.status_line.len = 0;
 
-    ngx_http_claude_dialect(ctx)->error(fault, &out);
+        claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_REPORT_MAX);
+        ctx->report(r, ctx, fault->err, &out);
+
+    } else {
+        claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
+        ngx_http_claude_dialect(ctx)->error(fault, &out);
+    }
 
     if (out.rc != CLAUDE_OK) {
         return NGX_ERROR;
@@ -154,6 +162,11 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
 
     r->headers_out.content_length_n = out.size;
     ngx_http_claude_content_type(r, "application/json");
+
+    if (ctx->report != NULL) {
+        ctx->error = CLAUDE_ERR_NONE;
+        return NGX_OK;
+    }
 
     return ngx_http_claude_error_headers(r, ctx, fault);
 }

@@ -16,7 +16,6 @@
 #define NGX_HTTP_CLAUDE_REFUSAL_MAX  16384
 
 
-static ngx_int_t ngx_http_claude_create_messages(ngx_http_request_t *r);
 static ngx_buf_t *ngx_http_claude_request_head(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_open_secret(ngx_http_request_t *r,
@@ -139,7 +138,7 @@ ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_claude_create_messages(ngx_http_request_t *r)
 {
     ngx_buf_t              *head, *tail;
