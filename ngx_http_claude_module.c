@@ -5,6 +5,7 @@
 
 
 #include "src/http/ngx_http_claude.h"
+#include "src/http/ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_postconfiguration(ngx_conf_t *cf);
@@ -77,6 +78,13 @@ static ngx_command_t  ngx_http_claude_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_claude_limit,
       NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("claude_audit_log"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE12,
+      ngx_http_claude_audit_log,
+      NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
 
@@ -176,7 +184,7 @@ static ngx_http_module_t  ngx_http_claude_module_ctx = {
     ngx_http_claude_init_main_conf,        /* init main configuration */
 
     ngx_http_claude_create_srv_conf,       /* create server configuration */
-    NULL,                                  /* merge server configuration */
+    ngx_http_claude_merge_srv_conf,        /* merge server configuration */
 
     ngx_http_claude_create_loc_conf,       /* create location configuration */
     ngx_http_claude_merge_loc_conf         /* merge location configuration */
@@ -189,7 +197,7 @@ ngx_module_t  ngx_http_claude_module = {
     ngx_http_claude_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_claude_audit_init_module,     /* init module */
     ngx_http_claude_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -234,7 +242,15 @@ ngx_http_claude_init_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_claude_module);
 
-    if (mcf == NULL || mcf->store == NULL) {
+    if (mcf == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_claude_audit_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->store == NULL) {
         return NGX_OK;
     }
 

@@ -26,6 +26,7 @@
 
 #include "../state/ngx_claude_store.h"
 #include "../state/ngx_claude_limit.h"
+#include "../state/ngx_claude_ring.h"
 #include "../core/claude_addr.h"
 #include "../core/claude_chat.h"
 #include "../core/claude_json_writer.h"
@@ -54,6 +55,7 @@
 
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
+typedef struct ngx_http_claude_audit_log_s  ngx_http_claude_audit_log_t;
 
 
 /*
@@ -99,12 +101,17 @@ typedef struct {
     ngx_int_t                  authorization;
     ngx_int_t                  api_key;
     ngx_array_t                uses;        /* of ngx_http_claude_use_t * */
+    ngx_claude_ring_t         *ring;        /* of events; NULL: nobody reads
+                                             * them */
+    ngx_array_t                audit_logs;  /* of ngx_http_claude_audit_log_t
+                                             * *, no two of one file */
     ngx_uint_t                 warned;      /* of a log that shows headers */
 } ngx_http_claude_main_conf_t;
 
 
 typedef struct {
     ngx_uint_t                 pass;        /* some location has one */
+    ngx_http_claude_audit_log_t  *audit_log;  /* NULL: off */
 } ngx_http_claude_srv_conf_t;
 
 
@@ -193,6 +200,7 @@ struct ngx_http_claude_ctx_s {
 
     unsigned                   limited:1;   /* limit is filled */
     unsigned                   rejected:1;  /* by the limit */
+    unsigned                   refused:1;   /* and an event tells of it */
     unsigned                   looked_up:1;
     unsigned                   allowed:1;   /* a checked key: may pass */
     unsigned                   answered:1;  /* the answer is the module's */
@@ -217,6 +225,8 @@ extern ngx_module_t  ngx_http_claude_module;
 void *ngx_http_claude_create_main_conf(ngx_conf_t *cf);
 char *ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_http_claude_create_srv_conf(ngx_conf_t *cf);
+char *ngx_http_claude_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 void *ngx_http_claude_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);

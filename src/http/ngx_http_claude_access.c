@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_check_limit(ngx_http_request_t *r,
@@ -15,6 +15,8 @@ static void ngx_http_claude_inherit(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static void ngx_http_claude_cleanup(void *data);
 static ngx_int_t ngx_http_claude_refuse(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e err);
+static void ngx_http_claude_tell_refusal(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, claude_err_e err);
 static ngx_int_t ngx_http_claude_answer(ngx_http_request_t *r, ngx_int_t rc);
 
@@ -149,6 +151,7 @@ ngx_http_claude_inherit(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 
     ctx->limited = old->limited;
     ctx->rejected = old->rejected;
+    ctx->refused = old->refused;
     ctx->limit = old->limit;
     ctx->limit_zone = old->limit_zone;
 }
@@ -223,6 +226,8 @@ ngx_http_claude_refuse(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
+    ngx_http_claude_tell_refusal(r, ctx, err);
+
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         ctx->error = err;
         ngx_http_claude_hide_key(r);
@@ -230,6 +235,29 @@ ngx_http_claude_refuse(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     }
 
     return ngx_http_claude_answer(r, ngx_http_claude_send_error(r, ctx, err));
+}
+
+
+/* once a request, whatever internal redirects follow */
+
+static void
+ngx_http_claude_tell_refusal(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e err)
+{
+    if (ctx->refused) {
+        return;
+    }
+
+    ctx->refused = 1;
+
+    if (err == CLAUDE_ERR_RATE_LIMIT) {
+        ngx_http_claude_audit(r, NGX_HTTP_CLAUDE_AUDIT_LIMITED, NULL,
+                              claude_error_code(err));
+
+    } else if (claude_error_status(err) == NGX_HTTP_UNAUTHORIZED) {
+        ngx_http_claude_audit(r, NGX_HTTP_CLAUDE_AUDIT_KEY_REFUSED, NULL,
+                              claude_error_code(err));
+    }
 }
 
 

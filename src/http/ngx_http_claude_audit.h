@@ -12,6 +12,30 @@
 
 #include "ngx_http_claude.h"
 
+#include "../core/claude_audit.h"
+
+
+/* what a log is told of: each level includes those before */
+
+typedef enum {
+    NGX_HTTP_CLAUDE_AUDIT_SECURITY = 0,
+    NGX_HTTP_CLAUDE_AUDIT_ADMIN,
+    NGX_HTTP_CLAUDE_AUDIT_ALL
+} ngx_http_claude_audit_level_e;
+
+
+/* claude_audit_log; a file or a syslog */
+
+struct ngx_http_claude_audit_log_s {
+    ngx_open_file_t                *file;
+    ngx_syslog_peer_t              *syslog;
+    ngx_http_claude_audit_level_e   level;
+    time_t                          complained;  /* that it can't be written */
+};
+
+
+/* ngx_claude_ring_entry_t.event, so none may change its number but by another
+ * layout of the ring */
 
 typedef enum {
     /* level security */
@@ -54,6 +78,38 @@ typedef enum {
 void ngx_http_claude_audit(ngx_http_request_t *r,
     ngx_http_claude_audit_event_e event, const u_char *key_id,
     const char *code);
+
+/* tells where it was the credential that made the call fail */
+
+void ngx_http_claude_audit_fault(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* the store's hook: trouble began, or it is over */
+
+void ngx_http_claude_audit_store(ngx_claude_store_t *store,
+    ngx_uint_t trouble);
+
+/* what an entry of the ring says; points into it */
+
+void ngx_http_claude_audit_fill(claude_audit_t *audit,
+    const ngx_claude_ring_entry_t *entry);
+
+/* tells of a start or a reload; for the module's init_module */
+
+ngx_int_t ngx_http_claude_audit_init_module(ngx_cycle_t *cycle);
+
+/* starts the timer that tells of what was only counted */
+
+ngx_int_t ngx_http_claude_audit_init_process(ngx_cycle_t *cycle);
+
+/* ngx_http_claude_audit_conf.c */
+
+char *ngx_http_claude_audit_log(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* declares the ring's zone, once; without it events are not told */
+
+ngx_int_t ngx_http_claude_audit_ring(ngx_conf_t *cf);
 
 
 #endif /* NGX_HTTP_CLAUDE_AUDIT_H */

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_open_store(ngx_conf_t *cf,
@@ -38,12 +38,16 @@ ngx_http_claude_create_main_conf(ngx_conf_t *cf)
      *     mcf->store = NULL;
      *     mcf->threads = NULL;
      *     mcf->default_limit = NULL;
+     *     mcf->ring = NULL;
      *     mcf->warned = 0;
      */
 
     if (ngx_array_init(&mcf->uses, cf->pool, 4,
                        sizeof(ngx_http_claude_use_t *))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&mcf->audit_logs, cf->pool, 2,
+                          sizeof(ngx_http_claude_audit_log_t *))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -68,6 +72,10 @@ ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf)
     if (mcf->request_id == NGX_ERROR || mcf->authorization == NGX_ERROR
         || mcf->api_key == NGX_ERROR)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->audit_logs.nelts && ngx_http_claude_audit_ring(cf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -162,13 +170,34 @@ ngx_http_claude_worker_user(ngx_conf_t *cf, ngx_claude_store_t *store)
 void *
 ngx_http_claude_create_srv_conf(ngx_conf_t *cf)
 {
+    ngx_http_claude_srv_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_claude_srv_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
     /*
      * set by ngx_pcalloc():
      *
      *     conf->pass = 0;
      */
 
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_claude_srv_conf_t));
+    conf->audit_log = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+char *
+ngx_http_claude_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_claude_srv_conf_t *prev = parent;
+    ngx_http_claude_srv_conf_t *conf = child;
+
+    ngx_conf_merge_ptr_value(conf->audit_log, prev->audit_log, NULL);
+
+    return NGX_CONF_OK;
 }
 
 

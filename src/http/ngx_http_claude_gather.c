@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_gather_piece(ngx_http_claude_ctx_t *ctx,
@@ -128,6 +128,8 @@ ngx_http_claude_gather_end(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     }
 
     ctx->fault.begun = ctx->reply.started;
+
+    ngx_http_claude_audit_fault(r, ctx);
 
     return ngx_http_claude_deliver_fault(r, ctx, &ctx->fault);
 }

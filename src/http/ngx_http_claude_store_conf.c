@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static void *ngx_http_claude_secret_alloc(ngx_conf_t *cf, size_t size);
@@ -85,6 +85,7 @@ ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     store->ops = &ngx_claude_store_log;
+    store->told = ngx_http_claude_audit_store;
     store->flush = 60000;
     size = 0;
     ngx_str_null(&name);

@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 #define NGX_HTTP_CLAUDE_SCRATCH  8192       /* bytes on the stack */
@@ -176,6 +176,8 @@ ngx_http_claude_take(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "upstream broke a stream off: %s",
                   claude_error_code(ctx->fault.err));
+
+    ngx_http_claude_audit_fault(r, ctx);
 
     ngx_http_claude_break_off(r, ctx, &ctx->fault, out);
     ngx_http_claude_end(r, ctx);

@@ -72,6 +72,10 @@ struct ngx_claude_store_s {
     uid_t                          uid;       /* of the workers */
     gid_t                          gid;
 
+    /* in a worker, one of all: trouble began, or is over; or NULL */
+    void                         (*told)(ngx_claude_store_t *store,
+                                      ngx_uint_t trouble);
+
     void                          *ctx;       /* its kind's own */
 };
 

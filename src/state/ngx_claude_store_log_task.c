@@ -261,6 +261,10 @@ ngx_claude_log_trouble(ngx_claude_store_t *store)
                       "key log %V%s %s; keys stay as they are until that is "
                       "mended", &store->path,
                       ngx_claude_log_line(line, &job->error), reason);
+
+        if (store->told) {
+            store->told(store, 1);
+        }
     }
 }
 
@@ -278,6 +282,10 @@ ngx_claude_log_well(ngx_claude_store_t *store)
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "key log %V is mended and followed again",
                       &store->path);
+
+        if (store->told) {
+            store->told(store, 0);
+        }
     }
 }
 
