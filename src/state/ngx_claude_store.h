@@ -26,6 +26,18 @@ typedef void (*ngx_claude_store_done_pt)(void *data, claude_rc_t rc,
     const char *reason);
 
 
+/*
+ * Edits the newest record of a key, in a thread, under the store's lock: data
+ * must outlive it, and what the caller needs of the record afterwards is copied
+ * here.  The id stays.  Anything but CLAUDE_OK and CLAUDE_AGAIN leaves the
+ * record as it was, and is what done gets, without a reason.  Called once at
+ * most.
+ */
+
+typedef claude_rc_t (*ngx_claude_store_edit_pt)(claude_record_t *record,
+    void *data);
+
+
 typedef struct {
     /*
      * Configuration time, in the master, as root perhaps: checks that the
@@ -52,6 +64,17 @@ typedef struct {
      */
     ngx_int_t            (*append)(ngx_claude_store_t *store,
                               const claude_change_t *changes, ngx_uint_t n,
+                              ngx_claude_store_done_pt done, void *data);
+
+    /*
+     * Worker: reads a key, lets edit change it, and writes it, so that no
+     * other change is lost, whoever makes it; without edit, deletes it.  As
+     * append, with edit_data for edit and data for done.  CLAUDE_DECLINED:
+     * there is no such key.
+     */
+    ngx_int_t            (*modify)(ngx_claude_store_t *store,
+                              const u_char id[CLAUDE_KEY_ID_LEN],
+                              ngx_claude_store_edit_pt edit, void *edit_data,
                               ngx_claude_store_done_pt done, void *data);
 
     /* worker, every tick: brings what others changed.  Doesn't block. */

@@ -29,6 +29,10 @@ typedef struct {
 
     claude_change_t        *own;        /* to append; NULL: it only reads */
     ngx_uint_t              nown;
+    ngx_uint_t              modify;     /* own is what one key is to become */
+    ngx_int_t               known;      /* of that key, as keystore_get() */
+    ngx_claude_store_edit_pt  edit;
+    void                   *edit_data;
 
     claude_log_pos_t        from;
     claude_log_pos_t        pos;
@@ -106,6 +110,9 @@ void ngx_claude_log_well(ngx_claude_store_t *store);
 ngx_int_t ngx_claude_store_log_append(ngx_claude_store_t *store,
     const claude_change_t *changes, ngx_uint_t n,
     ngx_claude_store_done_pt done, void *data);
+ngx_int_t ngx_claude_store_log_modify(ngx_claude_store_t *store,
+    const u_char id[CLAUDE_KEY_ID_LEN], ngx_claude_store_edit_pt edit,
+    void *edit_data, ngx_claude_store_done_pt done, void *data);
 void ngx_claude_store_log_tail(ngx_claude_store_t *store);
 
 

@@ -13,6 +13,7 @@ static claude_rc_t ngx_claude_log_work_header(void *data,
 static claude_rc_t ngx_claude_log_work_change(void *data,
     const claude_change_t *change);
 static claude_rc_t ngx_claude_log_work_decide(void *data);
+static claude_rc_t ngx_claude_log_work_modify(ngx_claude_log_job_t *job);
 static claude_rc_t ngx_claude_log_grow(ngx_claude_log_job_t *job,
     ngx_uint_t size);
 static void ngx_claude_log_refused(ngx_claude_store_t *store,
@@ -22,6 +23,7 @@ static void ngx_claude_log_refused(ngx_claude_store_t *store,
 ngx_int_t
 ngx_claude_log_post(ngx_claude_store_t *store, ngx_event_handler_pt handler)
 {
+    claude_record_t       *record;
     ngx_thread_task_t     *task;
     ngx_claude_log_job_t  *job;
     ngx_claude_log_ctx_t  *ctx;
@@ -33,6 +35,15 @@ ngx_claude_log_post(ngx_claude_store_t *store, ngx_event_handler_pt handler)
     job->store = store;
 
     ngx_claude_keystore_position(&store->keystore, &job->from);
+
+    /* after the position: what changes in between is read once more */
+
+    if (job->own && job->modify) {
+        record = &job->own->record;
+
+        job->known = ngx_claude_keystore_get(&store->keystore, record->id,
+                                             record, NULL);
+    }
 
     job->pos = job->from;
     job->changes = NULL;
@@ -136,9 +147,78 @@ ngx_claude_log_work_decide(void *data)
 {
     ngx_claude_log_job_t *job = data;
 
+    claude_rc_t  rc;
+
+    if (job->modify) {
+        rc = ngx_claude_log_work_modify(job);
+
+        if (rc != CLAUDE_OK) {
+            return rc;
+        }
+    }
+
     job->decided = 1;
 
     return ngx_claude_log_grow(job, job->n + job->nown);
+}
+
+
+/* own is the record as the zone had it at job->from; what was read since then
+ * comes on top */
+
+static claude_rc_t
+ngx_claude_log_work_modify(ngx_claude_log_job_t *job)
+{
+    u_char            id[CLAUDE_KEY_ID_LEN];
+    ngx_uint_t        i;
+    claude_rc_t       rc;
+    claude_change_t  *change;
+    claude_record_t  *record;
+
+    record = &job->own->record;
+
+    for (i = 0; i < job->n; i++) {
+        change = &job->changes[i].change;
+
+        if (ngx_memcmp(change->record.id, record->id, CLAUDE_KEY_ID_LEN)
+            != 0)
+        {
+            continue;
+        }
+
+        if (change->op == CLAUDE_OP_DELETE) {
+            job->known = NGX_DECLINED;
+
+        } else if (change->op == CLAUDE_OP_PUT) {
+            job->known = NGX_OK;
+            *record = change->record;
+
+        } else if (record->last_used < change->record.last_used) {
+            record->last_used = change->record.last_used;
+        }
+    }
+
+    if (job->known == NGX_DECLINED || job->known == NGX_BUSY) {
+        job->reason = "has no such key";
+        return CLAUDE_DECLINED;
+    }
+
+    if (job->edit == NULL) {
+        return CLAUDE_OK;
+    }
+
+    if (job->known == NGX_ERROR) {
+        job->reason = "has a key that the zone has no room for";
+        return CLAUDE_TOO_LARGE;
+    }
+
+    ngx_memcpy(id, record->id, CLAUDE_KEY_ID_LEN);
+
+    rc = job->edit(record, job->edit_data);
+
+    ngx_memcpy(record->id, id, CLAUDE_KEY_ID_LEN);
+
+    return (rc == CLAUDE_AGAIN) ? CLAUDE_INVALID : rc;
 }
 
 

@@ -146,7 +146,9 @@ static TAP_UNUSED const char *
 broken(void)
 {
     u_char                 *seen;
-    uint32_t                slot, n, names, keys, enabled, entries, in_id;
+    uint32_t                slot, n, rests, keys, enabled, entries, in_id;
+    uint32_t                previous_keys, i, further;
+    ngx_uint_t              previous;
     const char             *what;
     ngx_claude_record_t    *record;
     ngx_claude_keys_shm_t  *shm;
@@ -154,15 +156,15 @@ broken(void)
     shm = ks.shm;
     what = NULL;
     seen = calloc(1, shm->capacity);
-    keys = enabled = names = entries = in_id = 0;
+    keys = enabled = rests = entries = in_id = previous_keys = 0;
 
     ngx_claude_keys_lock(&ks);
 
     for (slot = 0; slot < shm->fresh; slot++) {
         record = &shm->records[slot];
 
-        if (record->state == NGX_CLAUDE_SLOT_NAME) {
-            names++;
+        if (record->state == NGX_CLAUDE_SLOT_REST) {
+            rests++;
         }
 
         if (record->state != NGX_CLAUDE_SLOT_KEY) {
@@ -176,26 +178,47 @@ broken(void)
             what = "a key is not found by its id";
         }
 
-        if (ngx_claude_keys_by_digest(shm, record->digest) != slot) {
+        if (ngx_claude_keys_by_digest(shm, record->digest, &previous) != slot
+            || previous)
+        {
             what = "a key is not found by its digest";
         }
 
-        if (record->link == NGX_CLAUDE_SLOT_NONE) {
-            if (record->name_len > NGX_CLAUDE_NAME_INLINE) {
-                what = "a long name has no rest";
+        if (record->previous_until) {
+            previous_keys++;
+
+            if (ngx_claude_keys_by_digest(shm, record->previous, &previous)
+                != slot
+                || !previous)
+            {
+                what = "a key is not found by its previous digest";
+            }
+        }
+
+        further = (record->name_len + record->sealed_len + record->models_len
+                   + 17 * record->naddresses + NGX_CLAUDE_REST
+                   - NGX_CLAUDE_INLINE - 1 + NGX_CLAUDE_REST)
+                  / NGX_CLAUDE_REST - 1;
+
+        for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+            if ((record->further[i] != NGX_CLAUDE_SLOT_NONE) != (i < further)) {
+                what = "a key has not as many records as it is long";
             }
 
-            continue;
-        }
+            if (record->further[i] == NGX_CLAUDE_SLOT_NONE) {
+                continue;
+            }
 
-        if (record->link >= shm->fresh
-            || shm->records[record->link].state != NGX_CLAUDE_SLOT_NAME
-            || seen[record->link]++)
-        {
-            what = "a key links what is no rest of its name";
-        }
+            if (record->further[i] >= shm->fresh
+                || shm->records[record->further[i]].state
+                   != NGX_CLAUDE_SLOT_REST
+                || seen[record->further[i]]++)
+            {
+                what = "a key names what is no record of its own";
+            }
 
-        names--;
+            rests--;
+        }
     }
 
     n = 0;
@@ -218,11 +241,15 @@ broken(void)
     }
 
     for (slot = 0; slot <= shm->mask; slot++) {
-        entries += (shm->by_digest[slot] != 0);
         in_id += (shm->by_id[slot] != 0);
     }
 
-    if (what == NULL && (names || keys != shm->keys || entries != keys
+    for (slot = 0; slot <= 2 * shm->mask + 1; slot++) {
+        entries += (shm->by_digest[slot] != 0);
+    }
+
+    if (what == NULL && (rests || keys != shm->keys
+                         || entries != keys + previous_keys
                          || in_id != keys || enabled != shm->enabled))
     {
         what = "counts are wrong";
@@ -251,7 +278,7 @@ static TAP_UNUSED uint64_t
 contents(void)
 {
     u_char                     hash[16];
-    uint32_t                   slot;
+    uint32_t                   slot, i;
     uint64_t                   sum, one;
     ngx_claude_record_t       *record;
     crypto_generichash_state   state;
@@ -273,10 +300,12 @@ contents(void)
                                   - offsetof(ngx_claude_record_t, digest));
         crypto_generichash_update(&state, &record->enabled, 1);
 
-        if (record->link != NGX_CLAUDE_SLOT_NONE) {
-            crypto_generichash_update(&state,
-                                      ks.shm->records[record->link].rest,
-                                      NGX_CLAUDE_NAME_REST);
+        for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+            if (record->further[i] != NGX_CLAUDE_SLOT_NONE) {
+                crypto_generichash_update(&state,
+                    ks.shm->records[record->further[i]].rest,
+                    NGX_CLAUDE_REST);
+            }
         }
 
         crypto_generichash_final(&state, hash, sizeof(hash));
