@@ -26,7 +26,7 @@ warnings := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 cflags := -std=gnu11 $(CFLAGS) $(warnings) $(hardening) -fPIE -MMD -MP $(EXTRA)
 ldflags := -pie -Wl,-z,relro -Wl,-z,now $(EXTRA)
-libs := -lyajl -lsodium
+libs := -lyajl -lsodium -lcrypt
 
 core := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/core/*.c))
 keys := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/tools/claude_keys*.c))

@@ -27,9 +27,12 @@
 #include "../state/ngx_claude_store.h"
 #include "../state/ngx_claude_limit.h"
 #include "../state/ngx_claude_ring.h"
+#include "../state/ngx_claude_attempts.h"
+#include "../state/ngx_claude_session.h"
 #include "../core/claude_addr.h"
 #include "../core/claude_chat.h"
 #include "../core/claude_json_writer.h"
+#include "../core/claude_password.h"
 #include "../core/claude_sse.h"
 
 
@@ -56,6 +59,7 @@
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
 typedef struct ngx_http_claude_audit_log_s  ngx_http_claude_audit_log_t;
+typedef struct ngx_http_claude_admin_ctx_s  ngx_http_claude_admin_ctx_t;
 
 
 /*
@@ -105,6 +109,9 @@ typedef struct {
                                              * them */
     ngx_array_t                audit_logs;  /* of ngx_http_claude_audit_log_t
                                              * *, no two of one file */
+    ngx_array_t                admins;      /* of ngx_http_claude_admin_at_t */
+    ngx_claude_sessions_t     *sessions;
+    ngx_claude_attempts_t     *attempts;
     ngx_uint_t                 warned;      /* of a log that shows headers */
 } ngx_http_claude_main_conf_t;
 
@@ -112,7 +119,23 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 pass;        /* some location has one */
     ngx_http_claude_audit_log_t  *audit_log;  /* NULL: off */
+    ngx_uint_t                 admin;       /* some location has one */
+    ngx_str_t                  https_port;  /* ":8443", or empty: the first
+                                             * that listens with TLS */
 } ngx_http_claude_srv_conf_t;
+
+
+/* of a location; all but "on" is inherited */
+
+typedef struct {
+    ngx_uint_t                 on;          /* it has claude_admin */
+    ngx_http_upstream_srv_conf_t  *upstream;  /* or NULL */
+    claude_people_t           *people;      /* who may sign in */
+    ngx_str_t                  redirect;    /* HOST[:PORT], or empty */
+    ngx_array_t               *forwarded;   /* of ngx_cidr_t: who may say that
+                                             * TLS ended there; NULL: nobody */
+    ngx_uint_t                 forwarded_unix;
+} ngx_http_claude_admin_conf_t;
 
 
 typedef struct {
@@ -133,9 +156,21 @@ typedef struct {
     ngx_flag_t                 security_headers;
     ngx_array_t               *cors;        /* of ngx_str_t; NULL: off */
 
+    ngx_http_claude_admin_conf_t  admin;
+
     ngx_http_upstream_conf_t   upstream;
     ngx_http_upstream_conf_t   health;      /* the same, in less time */
 } ngx_http_claude_loc_conf_t;
+
+
+/* claude_admin, for the checks that need the whole configuration */
+
+typedef struct {
+    ngx_http_claude_use_t     *use;
+    ngx_http_claude_loc_conf_t  *lcf;
+    ngx_http_core_srv_conf_t  *cscf;
+    ngx_http_claude_srv_conf_t  *scf;
+} ngx_http_claude_admin_at_t;
 
 
 /* one call of the public API */
@@ -164,11 +199,15 @@ struct ngx_http_claude_ctx_s {
     ngx_shm_zone_t            *limit_zone;  /* that limit is of */
     claude_err_e               error;       /* that was, or will be, said */
     const ngx_str_t           *csp;         /* a page's own, or NULL */
+    ngx_http_claude_admin_ctx_t  *admin;    /* NULL: no request of its */
 
     /* body and translation */
     u_char                    *body;        /* ngx_alloc()ed */
     size_t                     body_len;
     size_t                     body_size;
+    size_t                     body_max;    /* 0: as the location says */
+    void                     (*body_then)(ngx_http_request_t *r,
+                                   ngx_http_claude_ctx_t *ctx);
     ngx_pool_t                *pool;        /* the translation's own */
     claude_mem_t               mem;
     claude_out_t               messages;    /* the Messages body */
@@ -321,6 +360,16 @@ ngx_str_t ngx_http_claude_path(ngx_http_request_t *r);
 ngx_int_t ngx_http_claude_read_body(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 
+/* the same for ctx->body_then, which finalizes the request, with a bound of
+ * ctx->body_max; the type isn't looked at, and what was read is wiped */
+
+ngx_int_t ngx_http_claude_read_secret_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* whether the body is application/json, whatever its parameters */
+
+ngx_uint_t ngx_http_claude_is_json(ngx_http_request_t *r);
+
 /* from the request's cleanup */
 
 void ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx);
@@ -433,6 +482,12 @@ void ngx_http_claude_watch_remove(ngx_http_claude_ctx_t *ctx);
 ngx_int_t ngx_http_claude_send_json(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_uint_t status, const claude_out_t *doc);
 
+/* the same with another content type, a literal */
+
+ngx_int_t ngx_http_claude_send(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_uint_t status, const char *type,
+    const claude_out_t *doc);
+
 /* the same with the error that fault means */
 
 ngx_int_t ngx_http_claude_send_fault(ngx_http_request_t *r,
@@ -500,6 +555,44 @@ ngx_int_t ngx_http_claude_cors_headers(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_claude_preflight(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
+
+/* ngx_http_claude_admin.c */
+
+ngx_int_t ngx_http_claude_admin_handler(ngx_http_request_t *r);
+
+/* whether the request is one of the admin's API, not of its page */
+
+ngx_uint_t ngx_http_claude_admin_is_api(ngx_http_request_t *r);
+
+/* ngx_http_claude_admin_origin.c */
+
+/* whether the client's connection is TLS, here or at a proxy that is trusted
+ * to say so */
+
+ngx_uint_t ngx_http_claude_is_https(ngx_http_request_t *r);
+
+/* ngx_http_claude_admin_conf.c */
+
+char *ngx_http_claude_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_admin_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_admin_redirect(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_admin_forwarded(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_session_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_admin_merge(ngx_conf_t *cf,
+    ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf);
+ngx_int_t ngx_http_claude_admin_zones(ngx_conf_t *cf,
+    ngx_http_claude_main_conf_t *mcf);
+ngx_int_t ngx_http_claude_admin_check(ngx_conf_t *cf,
+    ngx_http_claude_main_conf_t *mcf);
+
+/* ends the sessions of those whose password has changed */
+
+ngx_int_t ngx_http_claude_admin_init_process(ngx_cycle_t *cycle,
+    ngx_http_claude_main_conf_t *mcf);
 
 /* ngx_http_claude_filter.c */
 

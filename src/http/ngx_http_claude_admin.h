@@ -4,6 +4,7 @@
  * request, and how one is answered.
  *
  *   admin         content handler: HTTPS, route, session, same origin, body
+ *   admin_conf    its directives, and what only the whole configuration shows
  *   admin_login   login, logout, sessions           (own table of routes)
  *   admin_keys    keys: list, make, change, rotate  (own table)
  *   …
@@ -22,34 +23,51 @@
 #define NGX_HTTP_CLAUDE_ADMIN_BODY  (64 * 1024)
 
 
-/* of one request; found by ngx_http_claude_admin_ctx(r) */
+typedef struct ngx_http_claude_admin_route_s  ngx_http_claude_admin_route_t;
 
-typedef struct {
+typedef ngx_int_t (*ngx_http_claude_admin_then_pt)(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx);
+
+
+/* of one request: ngx_http_claude_get_ctx(r)->admin */
+
+struct ngx_http_claude_admin_ctx_s {
     ngx_http_claude_ctx_t     *ctx;         /* ngx_http_claude_get_ctx(r) */
     ngx_str_t                  id;          /* "{id}" of the path, or empty:
                                              * of [A-Za-z0-9_-], unchecked */
-    ngx_str_t                  body;        /* of a POST or PATCH, whole */
-    ngx_str_t                  person;      /* who is signed in: for nothing
+    ngx_str_t                  body;        /* of other methods than GET and
+                                             * HEAD, whole; wiped at the end */
+    const claude_person_t     *person;      /* who is signed in: for nothing
                                              * but sessions of the same */
-} ngx_http_claude_admin_ctx_t;
+    ngx_claude_session_t       session;     /* where person is set */
+    const char                *type;        /* of the answer, a literal; NULL:
+                                             * application/json */
+    void                      *data;        /* the handler's own, over waits */
+
+    /* the router's own */
+    const ngx_http_claude_admin_route_t  *route;
+    ngx_http_claude_admin_then_pt  then;    /* after a wait */
+    unsigned                   waits:1;
+    unsigned                   resumed:1;
+};
 
 
 /*
  * path is below the location, such as "api/keys", "api/keys/{id}" or
- * "api/keys/{id}/rotate".  The handler runs when all of this holds: HTTPS,
- * a session (unless open), a same-origin request and a JSON content type
- * (methods other than GET and HEAD), a whole body.  It returns what
- * ngx_http_claude_admin_send() and the like returned, or NGX_DONE after
- * ngx_http_claude_admin_wait().
+ * "api/keys/{id}/rotate"; a path may stand in several routes with different
+ * methods.  The handler runs when all of this holds: HTTPS, a session (unless
+ * open), a same-origin request and a JSON content type (methods other than GET
+ * and HEAD), a whole body.  It returns what ngx_http_claude_admin_send() and
+ * the like returned, or NGX_DONE after ngx_http_claude_admin_wait().
  */
 
-typedef struct {
-    ngx_str_t                  path;
-    ngx_uint_t                 methods;
+struct ngx_http_claude_admin_route_s {
+    ngx_str_t                  path;        /* empty: the end of a table */
+    ngx_uint_t                 methods;     /* GET stands for HEAD too */
     unsigned                   open:1;
     ngx_int_t                (*handler)(ngx_http_request_t *r,
                                    ngx_http_claude_admin_ctx_t *actx);
-} ngx_http_claude_admin_route_t;
+};
 
 
 extern ngx_http_claude_admin_route_t  ngx_http_claude_admin_login_routes[];
@@ -59,7 +77,8 @@ extern ngx_http_claude_admin_route_t  ngx_http_claude_admin_audit_routes[];
 extern ngx_http_claude_admin_route_t  ngx_http_claude_admin_status_routes[];
 
 
-/* the answer: a JSON document of the request's pool, or an error */
+/* the answer: a JSON document (or one of actx->type) of the request's pool, or
+ * an error */
 
 ngx_int_t ngx_http_claude_admin_send(ngx_http_request_t *r,
     ngx_uint_t status, const claude_out_t *doc);
@@ -71,6 +90,11 @@ ngx_int_t ngx_http_claude_admin_error(ngx_http_request_t *r,
 ngx_int_t ngx_http_claude_admin_invalid(ngx_http_request_t *r,
     claude_err_e err, const char *param, const char *reason);
 
+/* any other, as ngx_http_claude_send_fault() */
+
+ngx_int_t ngx_http_claude_admin_fault(ngx_http_request_t *r,
+    const claude_fault_t *fault);
+
 /* 204, which has no body */
 
 ngx_int_t ngx_http_claude_admin_no_content(ngx_http_request_t *r);
@@ -79,15 +103,44 @@ ngx_int_t ngx_http_claude_admin_no_content(ngx_http_request_t *r);
  * The handler has begun something that comes back later, in the event loop:
  * the request stays until ngx_http_claude_admin_resume(r), whatever the client
  * does.  resume calls then with what the handler would have got, and finalizes
- * with what it returns; not when the request was terminated meanwhile.
+ * with what it returns; not when the request was terminated meanwhile.  then
+ * may wait again.  resume must not be called before the handler has returned.
  */
-
-typedef ngx_int_t (*ngx_http_claude_admin_then_pt)(ngx_http_request_t *r,
-    ngx_http_claude_admin_ctx_t *actx);
 
 void ngx_http_claude_admin_wait(ngx_http_request_t *r,
     ngx_http_claude_admin_then_pt then);
 void ngx_http_claude_admin_resume(ngx_http_request_t *r);
+
+
+/* ngx_http_claude_admin_origin.c */
+
+/* whether a request that changes something comes from a page of this host:
+ * each of "Origin" and "Sec-Fetch-Site" that is there says so, and one is */
+
+ngx_uint_t ngx_http_claude_admin_same_origin(ngx_http_request_t *r);
+
+/* 308 to the same page over HTTPS */
+
+ngx_int_t ngx_http_claude_admin_to_https(ngx_http_request_t *r);
+
+/* whether it is a host's name: no pattern, no "_", no address in brackets */
+
+ngx_uint_t ngx_http_claude_admin_is_name(const ngx_str_t *name);
+
+
+/* ngx_http_claude_admin_conf.c */
+
+/* the person with that credential, or NULL */
+
+const claude_person_t *ngx_http_claude_admin_person(
+    const claude_people_t *people, const u_char *credential);
+
+/* ngx_http_claude_admin_login.c */
+
+/* looks the cookie up; NGX_DECLINED: nobody is signed in */
+
+ngx_int_t ngx_http_claude_admin_session(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx);
 
 
 #endif /* NGX_HTTP_CLAUDE_ADMIN_H */

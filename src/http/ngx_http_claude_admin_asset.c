@@ -87,12 +87,6 @@ ngx_http_claude_admin_send_asset(ngx_http_request_t *r,
     ngx_buf_t    *b;
     ngx_chain_t   out;
 
-    static const ngx_str_t  no_store = ngx_string("no-store");
-
-    if (ngx_http_claude_add_header(r, "Cache-Control", &no_store) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -38,6 +38,8 @@ ngx_http_claude_create_main_conf(ngx_conf_t *cf)
      *     mcf->store = NULL;
      *     mcf->threads = NULL;
      *     mcf->default_limit = NULL;
+     *     mcf->sessions = NULL;
+     *     mcf->attempts = NULL;
      *     mcf->ring = NULL;
      *     mcf->warned = 0;
      */
@@ -48,6 +50,13 @@ ngx_http_claude_create_main_conf(ngx_conf_t *cf)
         || ngx_array_init(&mcf->audit_logs, cf->pool, 2,
                           sizeof(ngx_http_claude_audit_log_t *))
            != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->admins, cf->pool, 1,
+                       sizeof(ngx_http_claude_admin_at_t))
+        != NGX_OK)
     {
         return NULL;
     }
@@ -76,6 +85,10 @@ ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (mcf->audit_logs.nelts && ngx_http_claude_audit_ring(cf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_claude_admin_zones(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -181,6 +194,8 @@ ngx_http_claude_create_srv_conf(ngx_conf_t *cf)
      * set by ngx_pcalloc():
      *
      *     conf->pass = 0;
+     *     conf->admin = 0;
+     *     conf->https_port = { 0, NULL };
      */
 
     conf->audit_log = NGX_CONF_UNSET_PTR;
@@ -219,6 +234,7 @@ ngx_http_claude_create_loc_conf(ngx_conf_t *cf)
      *     conf->limit_set = 0;
      *     conf->pass = NULL;
      *     conf->models = { 0, 0, 0 };
+     *     conf->admin = { 0, … };
      *
      *     conf->upstream.bufs.num = 0;
      *     conf->upstream.next_upstream = 0;
@@ -273,7 +289,9 @@ ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_claude_merge_upstream(&prev->upstream, &conf->upstream);
 
-    if (ngx_http_claude_merge_pass(cf, prev, conf) != NGX_CONF_OK) {
+    if (ngx_http_claude_merge_pass(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_claude_admin_merge(cf, prev, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

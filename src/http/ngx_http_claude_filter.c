@@ -65,7 +65,7 @@ ngx_http_claude_header_filter(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
-    if ((lcf->pass != NULL || (ctx != NULL && ctx->answered))
+    if ((lcf->pass != NULL || lcf->admin.on || (ctx != NULL && ctx->answered))
         && ngx_http_claude_answer_headers(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
@@ -94,6 +94,10 @@ ngx_http_claude_is_nginx_page(ngx_http_request_t *r,
         return 1;
     }
 
+    if (lcf->admin.on) {
+        return ngx_http_claude_admin_is_api(r);
+    }
+
     /* not where an error_page leads */
 
     if (lcf->auth == 1 && !r->internal) {
@@ -104,7 +108,7 @@ ngx_http_claude_is_nginx_page(ngx_http_request_t *r,
 
     scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
 
-    return scf->pass && r->phase_handler == 0;
+    return (scf->pass || scf->admin) && r->phase_handler == 0;
 }
 
 

@@ -135,6 +135,8 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
     ngx_http_claude_loc_conf_t   *lcf;
     ngx_http_claude_main_conf_t  *mcf;
 
+    static ngx_str_t  no_store = ngx_string("no-store");
+
     mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
@@ -149,9 +151,17 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
         }
     }
 
-    if (ngx_http_claude_number_header(r, "Openai-Processing-Ms",
-                                      ngx_http_claude_elapsed(r))
-        != NGX_OK)
+    if (lcf->admin.on
+        && ngx_http_claude_add_header(r, "Cache-Control", &no_store)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!lcf->admin.on
+        && ngx_http_claude_number_header(r, "Openai-Processing-Ms",
+                                         ngx_http_claude_elapsed(r))
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -179,6 +189,8 @@ ngx_http_claude_security_headers(ngx_http_request_t *r,
     const ngx_str_t           *csp;
     ngx_http_claude_header_t  *h;
 
+    static ngx_str_t  hsts = ngx_string("max-age=31536000");
+
     csp = ctx != NULL && ctx->csp != NULL ? ctx->csp : &ngx_http_claude_csp;
 
     if (ngx_http_claude_add_header(r, "Content-Security-Policy", csp)
@@ -193,18 +205,9 @@ ngx_http_claude_security_headers(ngx_http_request_t *r,
         }
     }
 
-#if (NGX_HTTP_SSL)
-
-    if (r->connection->ssl) {
-        static ngx_str_t  hsts = ngx_string("max-age=31536000");
-
-        return ngx_http_claude_add_header(r, "Strict-Transport-Security",
-                                          &hsts);
-    }
-
-#endif
-
-    return NGX_OK;
+    return ngx_http_claude_is_https(r)
+           ? ngx_http_claude_add_header(r, "Strict-Transport-Security", &hsts)
+           : NGX_OK;
 }
 
 
@@ -269,6 +272,7 @@ ngx_http_claude_error_headers(ngx_http_request_t *r,
     static ngx_str_t  bearer = ngx_string("Bearer");
 
     if (claude_error_status(fault->err) == NGX_HTTP_UNAUTHORIZED
+        && ctx->admin == NULL
         && ngx_http_claude_add_header(r, "WWW-Authenticate", &bearer)
            != NGX_OK)
     {
