@@ -61,28 +61,28 @@ static const ngx_http_claude_audit_kind_t  ngx_http_claude_audit_kinds[] = {
 #define EACH      NGX_HTTP_CLAUDE_AUDIT_EACH
 #define ALIKE     NGX_HTTP_CLAUDE_AUDIT_ALIKE
 
-    { "login",      "ok",       SECURITY, UNBOUND },
-    { "login",      "failed",   SECURITY, EACH },
-    { "login",      "limited",  SECURITY, ALIKE },
-    { "logout",     "ok",       SECURITY, UNBOUND },
-    { "session",    "ended",    SECURITY, UNBOUND },
-    { "admin",      "refused",  SECURITY, ALIKE },
-    { "key",        "refused",  SECURITY, ALIKE },
-    { "credential", "refused",  SECURITY, ALIKE },
-    { "store",      "failed",   SECURITY, UNBOUND },
-    { "store",      "ok",       SECURITY, UNBOUND },
-    { "start",      "ok",       SECURITY, UNBOUND },
+    { "login",              "ok",       SECURITY, UNBOUND },
+    { "login",              "failed",   SECURITY, EACH },
+    { "login",              "limited",  SECURITY, ALIKE },
+    { "logout",             "ok",       SECURITY, UNBOUND },
+    { "session_ended",      "ok",       SECURITY, UNBOUND },
+    { "admin_refused",      "refused",  SECURITY, ALIKE },
+    { "key_refused",        "refused",  SECURITY, ALIKE },
+    { "credential_refused", "refused",  SECURITY, ALIKE },
+    { "store_trouble",      "failed",   SECURITY, UNBOUND },
+    { "store_well",         "ok",       SECURITY, UNBOUND },
+    { "start",              "ok",       SECURITY, UNBOUND },
 
-    { "key_create", "ok",       ADMIN,    UNBOUND },
-    { "key_change", "ok",       ADMIN,    UNBOUND },
-    { "key_rotate", "ok",       ADMIN,    UNBOUND },
-    { "key_token",  "ok",       ADMIN,    UNBOUND },
-    { "key_delete", "ok",       ADMIN,    UNBOUND },
-    { "key_verify", "ok",       ADMIN,    UNBOUND },
-    { "change",     "failed",   ADMIN,    UNBOUND },
+    { "key_created",        "ok",       ADMIN,    UNBOUND },
+    { "key_changed",        "ok",       ADMIN,    UNBOUND },
+    { "key_rotated",        "ok",       ADMIN,    UNBOUND },
+    { "key_token",          "ok",       ADMIN,    UNBOUND },
+    { "key_deleted",        "ok",       ADMIN,    UNBOUND },
+    { "key_verified",       "ok",       ADMIN,    UNBOUND },
+    { "change_failed",      "failed",   ADMIN,    UNBOUND },
 
-    { "address",    "limited",  ALL,      ALIKE },
-    { "key",        "limited",  ALL,      ALIKE }
+    { "limited",            "refused",  ALL,      ALIKE },
+    { "quota",              "refused",  ALL,      ALIKE }
 };
 
 

@@ -84,7 +84,9 @@ ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (mcf->audit_logs.nelts && ngx_http_claude_audit_ring(cf) != NGX_OK) {
+    if ((mcf->audit_logs.nelts || mcf->admins.nelts)
+        && ngx_http_claude_audit_ring(cf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

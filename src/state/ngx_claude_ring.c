@@ -65,6 +65,7 @@ static ngx_uint_t ngx_claude_ring_sweep_kind(ngx_claude_ring_shm_t *shm,
     ngx_claude_ring_entry_t *entry);
 static ngx_uint_t ngx_claude_ring_sweep_others(ngx_claude_ring_shm_t *shm,
     ngx_uint_t event, int64_t time, ngx_claude_ring_entry_t *entry);
+static uint64_t ngx_claude_ring_oldest(ngx_claude_ring_shm_t *shm);
 
 
 ngx_int_t
@@ -474,16 +475,9 @@ ngx_claude_ring_read(ngx_claude_ring_t *ring, uint64_t after,
 
     ngx_shmtx_lock(&ring->shpool->mutex);
 
-    oldest = shm->first;
+    oldest = ngx_claude_ring_oldest(shm);
 
-    if (shm->last - oldest > shm->capacity) {
-        oldest = shm->last - shm->capacity;
-    }
-
-    if (after == NGX_CLAUDE_RING_TAIL) {
-        after = ngx_max(oldest, shm->last - ngx_min(shm->last, n));
-
-    } else if (after < oldest || after > shm->last) {
+    if (after < oldest || after > shm->last) {
         *lost = (after != 0);
         after = oldest;
     }
@@ -504,4 +498,33 @@ ngx_claude_ring_read(ngx_claude_ring_t *ring, uint64_t after,
     ngx_shmtx_unlock(&ring->shpool->mutex);
 
     return taken;
+}
+
+
+/* the number before the first that there is */
+
+static uint64_t
+ngx_claude_ring_oldest(ngx_claude_ring_shm_t *shm)
+{
+    return (shm->last - shm->first > shm->capacity)
+           ? shm->last - shm->capacity : shm->first;
+}
+
+
+uint64_t
+ngx_claude_ring_tail(ngx_claude_ring_t *ring, ngx_uint_t n)
+{
+    uint64_t                after, oldest;
+    ngx_claude_ring_shm_t  *shm;
+
+    shm = ring->shm;
+
+    ngx_shmtx_lock(&ring->shpool->mutex);
+
+    oldest = ngx_claude_ring_oldest(shm);
+    after = (shm->last - oldest > n) ? shm->last - n : oldest;
+
+    ngx_shmtx_unlock(&ring->shpool->mutex);
+
+    return after;
 }

@@ -96,20 +96,20 @@ ngx_uint_t ngx_claude_ring_sweep(ngx_claude_ring_t *ring, int64_t time,
     ngx_claude_ring_entry_t *entries, ngx_uint_t n);
 
 
-/* from where events are read, besides a number: NGX_CLAUDE_RING_TAIL is the
- * last n, and 0 the first there is */
-
-#define NGX_CLAUDE_RING_TAIL  ((uint64_t) -1)
-
 /*
- * Copies up to n events that came after the one numbered after, the oldest
- * first, and returns how many.  *next is what after has to be to go on; *lost
- * is set when there were others in between that are no longer there.
+ * Copies up to n events that came after the one numbered after, or all there
+ * are with 0, the oldest first, and returns how many.  *next is what after has
+ * to be to go on; *lost is set when there were others in between that are no
+ * longer there.
  */
 
 ngx_uint_t ngx_claude_ring_read(ngx_claude_ring_t *ring, uint64_t after,
     ngx_claude_ring_entry_t *entries, ngx_uint_t n, uint64_t *next,
     ngx_uint_t *lost);
+
+/* what after has to be for the last n */
+
+uint64_t ngx_claude_ring_tail(ngx_claude_ring_t *ring, ngx_uint_t n);
 
 
 #endif /* NGX_CLAUDE_RING_H */

@@ -114,8 +114,7 @@ test_read(void)
     is(since(next, 10), 0, "it comes once");
     is(lost, 0, "and none is missed");
 
-    (void) since(NGX_CLAUDE_RING_TAIL, 10);
-    after = next;
+    after = ngx_claude_ring_tail(&ring, 0);
 
     for (i = 0; i < 20; i++) {
         (void) add(i);
@@ -125,7 +124,7 @@ test_read(void)
     is(got[0].event, 0, "from the oldest");
     is(since(next, 100), 12, "on to the newest");
     is(got[11].event, 19, "which comes last");
-    is(since(NGX_CLAUDE_RING_TAIL, 3), 3, "the last three");
+    is(since(ngx_claude_ring_tail(&ring, 3), 10), 3, "the last three");
     is(got[0].event, 17, "from the oldest of them");
     is(next, got[2].seq, "and on from there");
     is(since(0, 1024), 21, "all there are");
@@ -153,7 +152,7 @@ test_read(void)
     is(lost, 1, "is of another ring");
     is(since(3, 1), 1, "and one of the past");
     is(lost, 1, "too");
-    is(since(NGX_CLAUDE_RING_TAIL, 1024), n, "a tail longer than the ring");
+    is(since(ngx_claude_ring_tail(&ring, 1024), 1024), n, "a tail longer than the ring");
 
     shim_zone_free(&zone);
 }
