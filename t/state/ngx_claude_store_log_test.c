@@ -390,7 +390,7 @@ test_full(void)
     shim_settle();
     is(done_n, 1, "an append to a full zone is done");
     is(done_rc, CLAUDE_TOO_LARGE, "it says that there was no room");
-    ok(strstr(shim_log(), "fits 70 keys and holds 70") != NULL,
+    ok(strstr(shim_log(), "fits 50 keys and holds 50") != NULL,
        "the log says for how many");
 
     append(&one, 1);
@@ -403,14 +403,14 @@ test_full(void)
 
     start(10 * 4096);
     ngx_claude_keystore_stat(&a.keystore, &stat);
-    is(stat.keys, 70, "what fits is loaded");
+    is(stat.keys, 50, "what fits is loaded");
     stop();
 
     one = put();
     append(&one, 1);
     is(open_store(&a, &secrets[0]), NGX_OK, "after one more key");
     is(init_zone(10 * 4096), NGX_ERROR, "a zone that is too small is no start");
-    ok(strstr(shim_log(), "keys.jsonl:72 is one more key than") != NULL,
+    ok(strstr(shim_log(), "keys.jsonl:52 is one more key than") != NULL,
        "and it says which key");
     stop();
 }
