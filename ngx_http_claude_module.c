@@ -29,6 +29,13 @@ static ngx_conf_bitmask_t  ngx_http_claude_next_upstream_masks[] = {
 };
 
 
+static ngx_conf_bitmask_t  ngx_http_claude_credentials[] = {
+    { ngx_string("oauth"), CLAUDE_FORM_OAUTH },
+    { ngx_string("api_key"), CLAUDE_FORM_API_KEY },
+    { ngx_null_string, 0 }
+};
+
+
 static ngx_conf_post_t  ngx_http_claude_positive_msec = {
     ngx_http_claude_check_msec
 };
@@ -59,6 +66,13 @@ static ngx_command_t  ngx_http_claude_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("claude_credentials"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_conf_set_bitmask_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_claude_main_conf_t, credentials),
+      &ngx_http_claude_credentials },
 
     { ngx_string("claude_thread_pool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,

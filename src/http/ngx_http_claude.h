@@ -31,6 +31,7 @@
 #include "../state/ngx_claude_session.h"
 #include "../core/claude_addr.h"
 #include "../core/claude_chat.h"
+#include "../core/claude_form.h"
 #include "../core/claude_json_writer.h"
 #include "../core/claude_password.h"
 #include "../core/claude_sse.h"
@@ -109,6 +110,8 @@ typedef struct {
                                              * them */
     ngx_array_t                audit_logs;  /* of ngx_http_claude_audit_log_t
                                              * *, no two of one file */
+    ngx_uint_t                 credentials; /* that keys are made for: bits
+                                             * of CLAUDE_FORM_OAUTH, … */
     ngx_array_t                admins;      /* of ngx_http_claude_admin_at_t */
     ngx_claude_sessions_t     *sessions;
     ngx_claude_attempts_t     *attempts;

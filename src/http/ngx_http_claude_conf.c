@@ -84,6 +84,10 @@ ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (mcf->credentials == 0) {
+        mcf->credentials = CLAUDE_FORM_OAUTH;
+    }
+
     if ((mcf->audit_logs.nelts || mcf->admins.nelts)
         && ngx_http_claude_audit_ring(cf) != NGX_OK)
     {
