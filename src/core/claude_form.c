@@ -420,7 +420,7 @@ claude_form_apply(const claude_form_t *form, claude_record_t *record)
 
     if (form->given & CLAUDE_FORM_NAME) {
         record->name_len = form->name_len;
-        memcpy(record->name, form->name, form->name_len);
+        memcpy(record->name, form->name, CLAUDE_NAME_MAX);
     }
 
     if (form->given & CLAUDE_FORM_ENABLED) {

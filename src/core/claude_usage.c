@@ -118,7 +118,11 @@ claude_usage_write(claude_usage_file_t *file, uint32_t day,
         || fdatasync(file->fd) == -1)
     {
         err = errno;
-        (void) ftruncate(file->fd, end);
+
+        if (ftruncate(file->fd, end) == -1) {
+            /* a torn line is cut before the next */
+        }
+
         errno = err;
 
         return claude_usage_fail_sys(error, day, "can't be written to");
