@@ -68,6 +68,40 @@ claude_file_write(int fd, const void *data, size_t len, off_t offset)
 
 
 claude_rc_t
+claude_file_lines(int fd, off_t size, off_t *lines)
+{
+    size_t         len;
+    ssize_t        n;
+    unsigned char  buf[4096];
+
+    for ( /* void */ ; size; size -= len) {
+        len = (size < (off_t) sizeof(buf)) ? (size_t) size : sizeof(buf);
+
+        do {
+            n = pread(fd, buf, len, size - (off_t) len);
+        } while (n == -1 && errno == EINTR);
+
+        if (n == -1) {
+            return CLAUDE_IO;
+        }
+
+        while (n && buf[n - 1] != '\n') {
+            n--;
+        }
+
+        if (n) {
+            size += n - (off_t) len;
+            break;
+        }
+    }
+
+    *lines = size;
+
+    return CLAUDE_OK;
+}
+
+
+claude_rc_t
 claude_file_dir(const char *path, char *dir, size_t size)
 {
     size_t       len;

@@ -28,6 +28,10 @@ ssize_t claude_file_read(int fd, unsigned char *buf, size_t size);
 claude_rc_t claude_file_write(int fd, const void *data, size_t len,
     off_t offset);
 
+/* how many of the first size bytes are whole lines; CLAUDE_IO with errno */
+
+claude_rc_t claude_file_lines(int fd, off_t size, off_t *lines);
+
 /* fsyncs the directory that path lies in; CLAUDE_IO with errno */
 
 claude_rc_t claude_file_sync_dir(const char *path);
