@@ -72,7 +72,7 @@ typedef enum {
 
 /* bytes of a zone that a key takes, at most, unless it is a long one */
 
-#define NGX_CLAUDE_KEYSTORE_KEY_SIZE  700
+#define NGX_CLAUDE_KEYSTORE_KEY_SIZE  660
 
 /* bytes of name, sealed token, models and addresses from where on a key takes
  * a second record of that size, and those from where on it takes a third */

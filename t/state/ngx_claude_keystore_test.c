@@ -358,10 +358,10 @@ test_million(void)
     uint64_t                     begin;
     ngx_claude_keystore_stat_t   stat;
 
-    open_zone(512 * 1024 * 1024);
+    open_zone(640 * 1024 * 1024);
 
     ngx_claude_keystore_stat(&ks, &stat);
-    ok(stat.capacity >= 1000000, "%u keys fit 512 MB",
+    ok(stat.capacity >= 1000000, "%u keys fit 640 MB",
        (unsigned) stat.capacity);
 
     fill(0, 1000);
