@@ -11,6 +11,7 @@
 
 
 #define NGX_HTTP_CLAUDE_ADMIN_ID_MAX  64
+#define NGX_HTTP_CLAUDE_ADMIN_TIMER   60000
 
 
 static ngx_int_t ngx_http_claude_admin_page(ngx_http_request_t *r,
@@ -32,6 +33,7 @@ static void ngx_http_claude_admin_body(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_http_claude_admin_ctx_t *ngx_http_claude_admin_ctx(
     ngx_http_request_t *r);
+static void ngx_http_claude_admin_still(ngx_event_t *event);
 static void ngx_http_claude_admin_resumed(ngx_http_request_t *r);
 
 
@@ -431,22 +433,41 @@ ngx_http_claude_admin_wait(ngx_http_request_t *r,
     r->main->blocked++;
     r->aio = 1;
     r->write_event_handler = ngx_http_claude_admin_resumed;
+
+    /* a worker that exits waits for events that have timers */
+
+    actx->timer.handler = ngx_http_claude_admin_still;
+    actx->timer.data = r->connection;
+    actx->timer.log = r->connection->log;
+
+    ngx_add_timer(&actx->timer, NGX_HTTP_CLAUDE_ADMIN_TIMER);
+}
+
+
+static void
+ngx_http_claude_admin_still(ngx_event_t *event)
+{
+    ngx_add_timer(event, NGX_HTTP_CLAUDE_ADMIN_TIMER);
 }
 
 
 void
 ngx_http_claude_admin_resume(ngx_http_request_t *r)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t             *c;
+    ngx_http_claude_admin_ctx_t  *actx;
 
     c = r->connection;
+    actx = ngx_http_claude_admin_ctx(r);
 
     ngx_http_set_log_request(c->log, r);
+
+    ngx_del_timer(&actx->timer);
 
     r->main->blocked--;
     r->aio = 0;
 
-    ngx_http_claude_admin_ctx(r)->resumed = 1;
+    actx->resumed = 1;
 
     /* nginx has put its own handler there if the request was terminated */
 

@@ -47,6 +47,7 @@ struct ngx_http_claude_admin_ctx_s {
     /* the router's own */
     const ngx_http_claude_admin_route_t  *route;
     ngx_http_claude_admin_then_pt  then;    /* after a wait */
+    ngx_event_t                timer;       /* while it waits */
     unsigned                   waits:1;
     unsigned                   resumed:1;
 };
@@ -135,11 +136,38 @@ ngx_uint_t ngx_http_claude_admin_is_name(const ngx_str_t *name);
 const claude_person_t *ngx_http_claude_admin_person(
     const claude_people_t *people, const u_char *credential);
 
-/* ngx_http_claude_admin_login.c */
+/* ngx_http_claude_admin_sessions.c */
 
 /* looks the cookie up; NGX_DECLINED: nobody is signed in */
 
 ngx_int_t ngx_http_claude_admin_session(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx);
+
+/* makes a session of the person, in place of the one that there is, and its
+ * cookie; fills actx->person and actx->session */
+
+ngx_int_t ngx_http_claude_admin_begin(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx, const claude_person_t *person);
+
+/* the address of r's client, as claude_addr_client(): its length */
+
+size_t ngx_http_claude_admin_addr(ngx_http_request_t *r, unsigned prefix,
+    u_char addr[16]);
+
+/* writes "name":…,"createdAt":…,"expiresAt":… */
+
+void ngx_http_claude_admin_put_session(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx, claude_out_t *out);
+
+/* routes */
+
+ngx_int_t ngx_http_claude_admin_logout(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx);
+ngx_int_t ngx_http_claude_admin_get_session(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx);
+ngx_int_t ngx_http_claude_admin_get_sessions(ngx_http_request_t *r,
+    ngx_http_claude_admin_ctx_t *actx);
+ngx_int_t ngx_http_claude_admin_end_session(ngx_http_request_t *r,
     ngx_http_claude_admin_ctx_t *actx);
 
 
