@@ -80,6 +80,61 @@ put(unsigned n, unsigned v, unsigned name_len)
 }
 
 
+/* key n with limits: with bit 1 models, with bit 2 addresses, as many as may
+ * be */
+
+static TAP_UNUSED claude_change_t
+limited(unsigned n, unsigned name_len, unsigned bits)
+{
+    unsigned          i;
+    claude_change_t   change;
+    claude_limits_t  *limits;
+
+    change = put(n, 0, name_len);
+    limits = &change.record.limits;
+
+    limits->requests = n + 1;
+    limits->concurrent = n + 2;
+    limits->tokens = n + 3;
+    limits->day_tokens = UINT64_C(1) << 33;
+    limits->month_tokens = n + 5;
+    limits->day_cost = n + 6;
+    limits->month_cost = n + 7;
+
+    if (bits & 1) {
+        limits->models_len = CLAUDE_LIMIT_MODELS_LEN;
+        memset(limits->models, 'm', CLAUDE_LIMIT_MODELS_LEN);
+    }
+
+    if (bits & 2) {
+        limits->naddresses = CLAUDE_LIMIT_ADDRESSES;
+
+        for (i = 0; i < CLAUDE_LIMIT_ADDRESSES; i++) {
+            memset(limits->addresses[i].addr, n + i, 16);
+            limits->addresses[i].prefix = 128;
+        }
+    }
+
+    return change;
+}
+
+
+/* key n in version v, which came instead of version before */
+
+static TAP_UNUSED claude_change_t
+rotated(unsigned n, unsigned v, unsigned before, int64_t until)
+{
+    claude_change_t  change;
+
+    change = put(n, v, 5);
+    change.record.previous_until = until;
+    memcpy(change.record.previous, put(n, before, 5).record.digest,
+           CLAUDE_DIGEST_LEN);
+
+    return change;
+}
+
+
 static TAP_UNUSED claude_change_t
 of_key(unsigned n, claude_op_e op, int64_t last_used)
 {
