@@ -1,6 +1,8 @@
 /** Reads messages and content blocks, building each anew. */
 
 import { invalid } from './errors.mjs';
+import { pairResults } from './pairs.mjs';
+import { readJson } from './tools.mjs';
 
 const USER = { text, image, document, tool_result: toolResult };
 const ASSISTANT = {
@@ -18,6 +20,7 @@ const DOCUMENTS = { 'application/pdf': /^%PDF-/ };
 /** Base64 characters that hold the longest of these beginnings. */
 const BEGINNING = 24;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+const TOOL_ID = /^[A-Za-z0-9_-]{1,128}$/;
 const MOST_MESSAGES = 100_000;
 
 /**
@@ -57,20 +60,32 @@ export function readMessages(messages) {
   if (messages.length === 0 || messages.length > MOST_MESSAGES) {
     throw invalid('messages', `must hold 1 to ${MOST_MESSAGES} messages`);
   }
-  const joined = [];
-  messages.forEach((message, i) => {
-    const { role, content } = readMessage(message, `messages.${i}`);
-    if (joined.at(-1)?.role === role) joined.at(-1).content.push(...content);
-    else joined.push({ role, content });
-  });
-  if (joined.at(-1).role !== 'user') {
+  const read = messages.map((message, i) => readMessage(message,
+    `messages.${i}`));
+  // the CLI drops what is only thinking, and would mend the rest its way
+  const joined = join(join(read).filter((message) => !isThought(message)));
+  if (joined.at(-1)?.role !== 'user') {
     throw invalid('messages', 'the last message must be the user\'s: '
       + 'prefilling the assistant\'s answer is not supported');
   }
   if (joined[0].role !== 'user') {
     throw invalid('messages', 'the first message must be the user\'s');
   }
+  pairResults(joined);
   return joined;
+}
+
+function join(messages) {
+  const joined = [];
+  for (const { role, content } of messages) {
+    if (joined.at(-1)?.role === role) joined.at(-1).content.push(...content);
+    else joined.push({ role, content });
+  }
+  return joined;
+}
+
+function isThought({ content }) {
+  return content.every(({ type }) => /thinking$/.test(type));
 }
 
 function readMessage(message, at) {
@@ -91,7 +106,10 @@ function readContent(holder, kinds, at) {
   if (!Array.isArray(content) || content.length === 0) {
     throw invalid(place, 'must be a string or an array of blocks');
   }
-  return content.map((block, i) => {
+  const blocks = content.filter((block) => !isBlank(block));
+  const sound = kinds === USER || blocks.length === 0 ? content : blocks;
+  return sound.map((block) => {
+    const i = content.indexOf(block);
     const type = block?.type;
     if (typeof type !== 'string' || !Object.hasOwn(kinds, type)) {
       throw invalid(`${place}.${i}.type`,
@@ -99,6 +117,12 @@ function readContent(holder, kinds, at) {
     }
     return kinds[type](block, `${place}.${i}`);
   });
+}
+
+/** Models write such blocks beside calls; the API doesn't take them back. */
+function isBlank(block) {
+  return block?.type === 'text' && typeof block.text === 'string'
+    && block.text.trim() === '';
 }
 
 function string(block, name, at) {
@@ -177,31 +201,33 @@ function redactedThinking(block, at) {
 }
 
 function toolUse(block, at) {
-  const { input } = block;
-  if (typeof input !== 'object' || input === null || Array.isArray(input)) {
-    throw invalid(`${at}.input`, 'must be an object');
-  }
-  try {
-    JSON.stringify(input);
-  } catch {
-    throw invalid(`${at}.input`, 'is nested too deep');
-  }
   return {
     type: 'tool_use',
-    id: string(block, 'id', at),
+    id: toolId(block, 'id', at),
     name: string(block, 'name', at),
-    input,
+    input: readJson(block.input, `${at}.input`),
   };
+}
+
+function toolId(block, name, at) {
+  const id = string(block, name, at);
+  if (!TOOL_ID.test(id)) {
+    throw invalid(`${at}.${name}`, `must match ${TOOL_ID.source}`);
+  }
+  return id;
 }
 
 function toolResult(block, at) {
   const read = {
     type: 'tool_result',
-    tool_use_id: string(block, 'tool_use_id', at),
+    tool_use_id: toolId(block, 'tool_use_id', at),
   };
-  if (typeof block.content === 'string') read.content = block.content;
-  else if (block.content?.length > 0) {
-    read.content = readContent(block, RESULT, at);
+  const { content } = block;
+  if (typeof content === 'string') read.content = content;
+  else if (content?.length > 0) {
+    read.content = content.every?.(isBlank)
+      ? content.map((blank) => blank.text).join('')
+      : readContent(block, RESULT, at);
   }
   if (block.is_error !== undefined) read.is_error = block.is_error === true;
   return read;

@@ -160,6 +160,15 @@ export class MessageBuilder {
 
   #close(index) {
     const json = this.#json.get(index);
-    if (json) this.#message.content[index].input = JSON.parse(json);
+    if (json) this.#message.content[index].input = parseInput(json);
+  }
+}
+
+/** What max_tokens cut is no JSON. */
+function parseInput(json) {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return {};
   }
 }

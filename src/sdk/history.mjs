@@ -6,12 +6,19 @@
  * for every block, costs a round trip. Burst: as the record of a local
  * command, which the process appends at once as the user's; internal to the
  * pinned SDK version and for a single text only.
+ *
+ * The CLI drops thinking of any model but the one that is asked, so a message
+ * with thinking has to name it. The process says which that is, aliases
+ * resolved, when it has read the first message.
  */
+
+const THOUGHTS = ['thinking', 'redacted_thinking'];
 
 /**
  * @typedef {object} Step
  * @property {object} line what the SDK is given
  * @property {boolean} wait an empty result comes before the next line
+ * @property {boolean} named the line's message has to name the model
  */
 
 /**
@@ -21,20 +28,30 @@
  */
 export function planHistory(messages, burst) {
   const steps = [];
-  for (const { role, content } of messages.slice(0, -1)) {
-    if (role === 'assistant') steps.push(step(assistant(content)));
-    else if (burst && isOneText(content)) {
+  const thinks = messages.some(isThinking);
+  for (const message of messages.slice(0, -1)) {
+    const { role, content } = message;
+    const first = steps.length === 0;
+    if (role === 'assistant') {
+      steps.push(step(assistant(content), { named: isThinking(message) }));
+    } else if (burst && isOneText(content) && !(first && thinks)) {
       steps.push(step(record(content[0].text)));
     } else {
-      steps.push(step({ ...user(content), shouldQuery: false }, true));
+      steps.push(step({ ...user(content), shouldQuery: false },
+        { wait: true }));
     }
   }
   steps.push(step(user(messages.at(-1).content)));
   return steps;
 }
 
-function step(line, wait = false) {
-  return { line, wait };
+function step(line, { wait = false, named = false } = {}) {
+  return { line, wait, named };
+}
+
+function isThinking({ role, content }) {
+  return role === 'assistant'
+    && content.some(({ type }) => THOUGHTS.includes(type));
 }
 
 function isOneText(content) {

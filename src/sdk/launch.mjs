@@ -9,6 +9,8 @@ import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
+import { SERVER } from './desk.mjs';
+
 /** No credential: it makes the CLI ask for OAuth's headers from the start. */
 const NO_TOKEN = 'none';
 /** ms by which the CLI's own limits lie behind the bridge's. */
@@ -31,6 +33,7 @@ const OPTIONS = Object.freeze({
   includePartialMessages: true,
   verbatimPrompts: true,
   maxBudgetUsd: BUDGET,
+  allowedTools: [`mcp__${SERVER}`],
 });
 
 /** Starts children and owns the directory that they work in. */
@@ -114,23 +117,21 @@ export class Launcher {
    * Binds a started child to a conversation.
    *
    * @param {ChildProcess} child
-   * @param {string} systemPrompt
+   * @param {object} late options that leave the command line as it is:
+   *   `systemPrompt`, and a ToolDesk's
    * @param {AsyncIterable<object>} prompt
    * @returns {Query} of the SDK
    */
-  query(child, systemPrompt, prompt) {
-    return query({
-      prompt,
-      options: this.#options(systemPrompt, () => child),
-    });
+  query(child, late, prompt) {
+    return query({ prompt, options: this.#options(late, () => child) });
   }
 
-  #options(systemPrompt, spawnClaudeCodeProcess) {
+  #options(late, spawnClaudeCodeProcess) {
     const options = {
       ...OPTIONS,
+      ...late,
       cwd: this.cwd,
       env: childEnvironment(this.#settings),
-      systemPrompt,
       spawnClaudeCodeProcess,
     };
     const { claude } = this.#settings;
@@ -145,7 +146,7 @@ export class Launcher {
     try {
       query({
         prompt: (async function* none() {})(),
-        options: this.#options('', (asked) => {
+        options: this.#options({ systemPrompt: '' }, (asked) => {
           launch = asked;
           throw learnt;
         }),
@@ -189,6 +190,7 @@ function childEnvironment(settings) {
     CLAUDE_CODE_MAX_RETRIES: '0',
     CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
     DISABLE_COMPACT: '1',
+    CLAUDE_CODE_DISABLE_ATTACHMENTS: '1',
     CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK: '1',
     CLAUDE_CODE_DISABLE_REFUSAL_RETRY: '1',
     ENABLE_TOOL_SEARCH: 'false',

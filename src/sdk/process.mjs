@@ -37,6 +37,7 @@ export class ClaudeProcess {
   #child = null;
   #dir = null;
   #query = null;
+  #model;
   #timers = new Set();
   #cause = null;
   #resume = null;
@@ -110,6 +111,7 @@ export class ClaudeProcess {
       for (;;) {
         const { done, value } = await this.#query.next();
         if (done) throw new Error('ended');
+        if (value.subtype === 'init') this.#model = value.model;
         if (this.#isResumed(value)) continue;
         const event = reader.read(value);
         if (value.type === 'stream_event') idle.refresh();
@@ -181,8 +183,8 @@ export class ClaudeProcess {
   #bind(turn, burst) {
     this.#move('bound');
     const steps = planHistory(turn.messages, burst);
-    this.#query = this.#launcher.query(this.#child, turn.system,
-      this.#lines(steps));
+    this.#query = this.#launcher.query(this.#child,
+      { systemPrompt: turn.system }, this.#lines(steps));
     const late = this.#after(BIND_TIMEOUT, () => this.halt());
     this.#query.applyFlagSettings(turn.flags).then(
       () => {
@@ -205,7 +207,8 @@ export class ClaudeProcess {
 
   /** What the SDK writes to the child; it stays open until the end. */
   async* #lines(steps) {
-    for (const { line, wait } of steps) {
+    for (const { line, wait, named } of steps) {
+      if (named) line.message.model = this.#model;
       const answered = wait
         && new Promise((resolve) => { this.#resume = resolve; });
       yield line;

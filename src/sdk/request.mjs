@@ -2,6 +2,7 @@
 
 import { readMessages, readSystem } from './blocks.mjs';
 import { ApiError, invalid } from './errors.mjs';
+import { readJson, readTools } from './tools.mjs';
 
 const FIELDS = ['model', 'max_tokens', 'messages', 'system', 'stream',
   'stop_sequences', 'temperature', 'top_p', 'top_k', 'thinking',
@@ -17,6 +18,7 @@ const LEAST_BUDGET = 1024;
  * @property {boolean} stream
  * @property {string} system '' without one
  * @property {Message[]} messages alternating roles, a user's last
+ * @property {string[]} tools their names
  * @property {object} flags for the SDK's applyFlagSettings, less the
  *   credential
  */
@@ -33,14 +35,15 @@ export function readRequest(raw) {
       throw invalid(name.slice(0, 64), 'is not supported');
     }
   }
-  refuseTools(body);
   optional(body, 'stream', (v) => typeof v === 'boolean', 'a boolean');
   optional(body, 'metadata', isObject, 'an object');
+  const own = readTools(body);
   return {
     stream: body.stream === true,
     system: readSystem(body.system),
     messages: readMessages(body.messages),
-    flags: readFlags(body),
+    tools: (own.tools ?? []).map(({ name }) => name),
+    flags: readFlags(body, own),
   };
 }
 
@@ -80,14 +83,7 @@ function parse(raw) {
   return body;
 }
 
-function refuseTools({ tools, tool_choice: choice }) {
-  if (tools !== undefined && !(Array.isArray(tools) && tools.length === 0)) {
-    throw invalid('tools', 'is not supported');
-  }
-  if (choice !== undefined) throw invalid('tool_choice', 'is not supported');
-}
-
-function readFlags(body) {
+function readFlags(body, own) {
   const { model, max_tokens: maxTokens } = body;
   if (typeof model !== 'string' || !MODEL.test(model)) {
     throw invalid('model', 'must be the name of a model');
@@ -95,14 +91,15 @@ function readFlags(body) {
   if (!isInteger(maxTokens, 1, MOST_TOKENS)) {
     throw invalid('max_tokens', 'must be a whole number above 0');
   }
-  const extra = readExtra(body);
+  const extra = { ...readExtra(body), ...own };
   const env = { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxTokens) };
   readThinking(body.thinking, maxTokens, env, extra);
+  const { effort, format } = readOutput(body.output_config);
+  if (format !== undefined) extra.output_config = { format };
   if (Object.keys(extra).length > 0) {
     env.CLAUDE_CODE_EXTRA_BODY = JSON.stringify(extra);
   }
   const flags = { model, env };
-  const effort = readEffort(body.output_config);
   if (effort !== undefined) flags.effortLevel = effort;
   return flags;
 }
@@ -152,20 +149,24 @@ function readThinking(thinking, maxTokens, env, extra) {
   if (Object.keys(own).length > 1) extra.thinking = own;
 }
 
-function readEffort(config) {
-  if (config === undefined) return undefined;
+function readOutput(config = {}) {
   if (!isObject(config)) throw invalid('output_config', 'must be an object');
   for (const name of Object.keys(config)) {
-    if (name !== 'effort') {
+    if (name !== 'effort' && name !== 'format') {
       throw invalid(`output_config.${name.slice(0, 64)}`, 'is not supported');
     }
   }
-  const { effort } = config;
+  const { effort, format } = config;
   if (effort !== undefined && !EFFORTS.includes(effort)) {
     throw invalid('output_config.effort',
       `must be one of ${EFFORTS.join(', ')}`);
   }
-  return effort;
+  if (format === undefined || format === null) return { effort };
+  if (format.type !== 'json_schema') {
+    throw invalid('output_config.format.type', 'must be json_schema');
+  }
+  const schema = readJson(format.schema, 'output_config.format.schema');
+  return { effort, format: { type: 'json_schema', schema } };
 }
 
 function optional(body, name, isSound, wanted) {
