@@ -11,8 +11,8 @@ const LONGEST_ID = 128;
 /**
  * Ids that were used before get another: the CLI takes a call whose id it
  * has seen for a copy, and one that ends in a number, such as call_1 beside a
- * call named call, for a part of the other. Images and documents of a failed result follow after
- * the results: the API takes only text in one.
+ * call named call, for a part of the other. Images and documents of a failed
+ * result follow after the results: the API takes only text in one.
  *
  * @param {Message[]} messages alternating roles; changed in place
  * @throws {ApiError} a 400

@@ -115,6 +115,12 @@ const BAD = [
   [{ tools: Array(2).fill({ name: 'a', input_schema: { type: 'object' } }) },
     /unique/],
   [{ tool_choice: { type: 'any' } }, /tools/],
+  [{ tools: [{ name: 'a', input_schema: { type: 'object' } }],
+    tool_choice: { type: 'any' }, thinking: { type: 'adaptive' } },
+  /forces tool use/],
+  [{ output_config: { format: { type: 'json_schema',
+    schema: { type: 'object' } } } }, /additionalProperties/],
+  [{ output_config: { format: { type: 'text' } } }, /json_schema/],
   [{ messages: [{ role: 'user', content: '[[stub nonsense=1]]' }] },
     /unknown nonsense=1/],
   [{ messages: [{ role: 'user', content: '[[stub hang=nowhere]]' }] },
@@ -169,6 +175,27 @@ test('checks that calls and results belong together', async () => {
   assert.equal(await status(USER, use('a'), USER), 400);
   assert.equal(await status(USER, use('a'), use('b'), result('a')), 400);
   assert.equal(await status(USER, use('a'), result('b')), 400);
+  assert.equal(await status(USER, use('a:b'), result('a:b')), 400);
+});
+
+test('checks the contents of failed results', async () => {
+  const failed = (...content) => post({ ...GOOD, messages: [USER, use('a'),
+    { role: 'user', content: [{ type: 'tool_result', tool_use_id: 'a',
+      is_error: true, content }] }] }).then((res) => res.status);
+  const picture = { type: 'image', source: { type: 'url', url: 'https://x/' } };
+  assert.equal(await failed({ type: 'text', text: 'no' }), 200);
+  assert.equal(await failed({ type: 'text', text: 'no' }, picture), 400);
+});
+
+test('checks that thinking comes back as it was', async () => {
+  const signature = Buffer.from('stub:2').toString('base64');
+  const status = (block) => post({ ...GOOD, messages: [USER, {
+    role: 'assistant', content: [{ type: 'thinking', ...block },
+      { type: 'text', text: 'x' }] }, USER] }).then((res) => res.status);
+  assert.equal(await status({ thinking: 'hm', signature }), 200);
+  assert.equal(await status({ thinking: 'hm.', signature }), 400);
+  assert.equal(await status({ thinking: 'hm', signature: '' }), 400);
+  assert.equal(await status({ thinking: 'hm' }), 400);
 });
 
 test('takes beta fields it does not know with a beta header', async () => {

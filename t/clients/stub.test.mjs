@@ -159,6 +159,31 @@ test('calls tools, several at once', async () => {
   assert.deepEqual(own.input, {});
 });
 
+test('calls the tool that it has to call', async () => {
+  const tool = (name, input_schema) => ({ name, input_schema });
+  const tools = [tool('f', { type: 'object' }), tool('g', {
+    type: 'object', required: ['n'], properties: {
+      n: { type: 'integer', minimum: 3.5 }, on: { type: 'string',
+        format: 'date' }, of: { $ref: '#/$defs/of' } },
+    $defs: { of: { anyOf: [{ enum: ['x', 'y'] }, { type: 'null' }] } } })];
+  const call = (choice) => client.messages.create(
+    ask('go', { tools, tool_choice: choice }));
+  const any = await call({ type: 'any' });
+  assert.equal(any.content[0].name, 'f');
+  const one = await call({ type: 'tool', name: 'g' });
+  assert.equal(one.stop_reason, 'tool_use');
+  assert.deepEqual(one.content[0].input, { n: 4, on: '2026-01-01', of: 'x' });
+});
+
+test('answers with a sample of the format', async () => {
+  const node = { type: 'object', additionalProperties: false,
+    required: ['name', 'next'], properties: { name: { type: 'string' },
+      next: { anyOf: [{ $ref: '#' }, { type: 'null' }] } } };
+  const message = await both('go',
+    { output_config: { format: { type: 'json_schema', schema: node } } });
+  assert.equal(JSON.parse(textOf(message)).next.next.name, 'stub');
+});
+
 test('stops for the reason it is told', async () => {
   assert.equal((await both('[[stub stop=refusal]]')).stop_reason, 'refusal');
   assert.equal((await both('[[stub stop=null]]')).stop_reason, null);

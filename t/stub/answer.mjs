@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 
 import { inputTokens, tokens } from './request.mjs';
+import { sample } from './sample.mjs';
 
 const MAX_SIZE = 64 * 1024 * 1024;
 const MAX_DELTAS = 1000000;
@@ -32,8 +33,9 @@ export function makeId(prefix) {
  *   deltas that each is sent in
  */
 export function makeAnswer(body, directive, asked) {
-  const parts = [...thinkingParts(directive), ...textParts(body, directive,
-    asked), ...directive.tools.map(toolPart)];
+  const called = { ...directive, tools: calledTools(body, directive) };
+  const parts = [...thinkingParts(directive), ...textParts(body, called,
+    asked), ...called.tools.map(toolPart)];
   const end = limit(parts, body);
   const count = directive.deltas;
   for (const part of parts) {
@@ -47,6 +49,15 @@ export function makeAnswer(body, directive, asked) {
     usage: makeUsage(body, directive, parts),
   };
   return { message, parts };
+}
+
+/** Those of the directives, or one that the request leaves no choice of. */
+function calledTools({ tools = [], tool_choice: choice }, directive) {
+  const asked = directive.tools.length > 0 || directive.text !== undefined;
+  if (asked || !['any', 'tool'].includes(choice?.type)) return directive.tools;
+  const { name, input_schema: schema } = tools.find((tool) =>
+    choice.type === 'any' || tool.name === choice.name);
+  return [{ name, args: sample(schema) }];
 }
 
 function thinkingParts({ thinking, redacted }) {
@@ -70,6 +81,8 @@ function textParts(body, directive, asked) {
   if (text !== undefined) return text ? [{ text, block }] : [];
   if (directive.tools.length) return [];
   if (words) return [{ text: countUp(directive), words, block }];
+  const schema = body.output_config?.format?.schema;
+  if (schema) return [{ text: JSON.stringify(sample(schema)), block }];
   const quote = [...asked.rest.trim().slice(0, 2 * QUOTED)]
     .slice(0, QUOTED).join('').trim();
   return [{ block, text: 'Hello! This is the demo model of '

@@ -32,7 +32,8 @@
 // (its text blocks and tool results), `[[stub key=value ...]]`. A value is a
 // bare word, a JSON string, or a JSON object; `key` alone means `key=1`; an
 // unknown key is a 400. Without a directive the answer is a short greeting
-// that quotes the user.
+// that quotes the user; with an output_config.format a sample of its schema;
+// where tool_choice asks for a tool a call of it, its input a sample too.
 //
 // What is answered
 //   text="..."        this text

@@ -8,6 +8,7 @@ const BLOCKS = new Set(['text', 'image', 'document', 'search_result',
   'tool_reference', 'server_tool_use', 'web_search_tool_result',
   'web_fetch_tool_result', 'tool_search_tool_result', 'container_upload']);
 const IMAGES = ['image/jpeg', 'image/png', 'image/gif', 'image/webp'];
+const TOOL_ID = /^[a-zA-Z0-9_-]+$/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 function refuse(message) {
@@ -62,14 +63,39 @@ function checkBlock(block, where) {
     if (!block.text) refuse('messages: text content blocks must be non-empty');
   }
   if (block.type === 'image') checkImage(block.source, `${where}.image`);
+  if (block.type === 'thinking') checkThought(block, where);
   if (block.type === 'tool_use') {
-    if (typeof block.id !== 'string') refuse(`${where}.id: Field required`);
+    checkId(block.id, `${where}.id`);
     if (block.input === null || typeof block.input !== 'object') {
       refuse(`${where}.input: Input should be a valid dictionary`);
     }
   }
-  if (block.type === 'tool_result' && Array.isArray(block.content)) {
-    block.content.forEach((b, i) => checkBlock(b, `${where}.content.${i}`));
+  if (block.type === 'tool_result') checkResult(block, where);
+}
+
+function checkId(id, where) {
+  if (typeof id !== 'string') refuse(`${where}: Field required`);
+  if (!TOOL_ID.test(id)) {
+    refuse(`${where}: String should match pattern '${TOOL_ID.source}'`);
+  }
+}
+
+/** The stub's own signatures tell how long the text is that they are for. */
+function checkThought({ thinking, signature }, where) {
+  if (typeof thinking !== 'string') refuse(`${where}.thinking: Field required`);
+  const own = /^stub:(\d+)$/.exec(Buffer.from(signature ?? '', 'base64'));
+  if (!signature || (own && Number(own[1]) !== thinking.length)) {
+    refuse(`${where}: Invalid \`signature\` in \`thinking\` block`);
+  }
+}
+
+function checkResult(block, where) {
+  checkId(block.tool_use_id, `${where}.tool_use_id`);
+  if (!Array.isArray(block.content)) return;
+  block.content.forEach((b, i) => checkBlock(b, `${where}.content.${i}`));
+  if (block.is_error && block.content.some(({ type }) => type !== 'text')) {
+    refuse(`${where}: all content must be type \`text\` if \`is_error\` is `
+      + 'true');
   }
 }
 

@@ -88,6 +88,7 @@ export function checkRequest(body, { betas, counting = false }) {
   checkNumbers(body);
   checkThinking(body);
   checkTools(body);
+  checkFormat(body.output_config?.format);
   const count = inputTokens(body);
   if (count > model.input) {
     refuse(`prompt is too long: ${count} tokens > ${model.input} maximum`);
@@ -175,7 +176,7 @@ function checkThinking({ thinking, output_config: output, ...body }) {
   }
 }
 
-function checkTools({ tools = [], tool_choice: choice }) {
+function checkTools({ tools = [], tool_choice: choice, thinking }) {
   if (!Array.isArray(tools)) refuse('tools: Input should be a valid array');
   const names = new Set();
   tools.forEach((tool, i) => {
@@ -200,4 +201,26 @@ function checkTools({ tools = [], tool_choice: choice }) {
   if (choice.type !== 'none' && !tools.length) {
     refuse('tool_choice: may only be specified while providing tools');
   }
+  if (['any', 'tool'].includes(choice.type)
+      && ['adaptive', 'enabled'].includes(thinking?.type)) {
+    refuse('Thinking may not be enabled when tool_choice forces tool use.');
+  }
+}
+
+function checkFormat(format) {
+  if (format === undefined || format === null) return;
+  if (format.type !== 'json_schema') {
+    refuse("output_config.format.type: Input should be 'json_schema'");
+  }
+  checkClosed(format.schema, 'output_config.format.schema');
+}
+
+/** Output is only bound to schemas whose objects are closed. */
+function checkClosed(schema, where) {
+  if (typeof schema !== 'object' || schema === null) return;
+  if (schema.type === 'object' && schema.additionalProperties !== false) {
+    refuse(`${where}: For 'object' type, 'additionalProperties' must be `
+      + 'explicitly set to false');
+  }
+  for (const inner of Object.values(schema)) checkClosed(inner, where);
 }
