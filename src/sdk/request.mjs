@@ -2,7 +2,8 @@
 
 import { readMessages, readSystem } from './blocks.mjs';
 import { ApiError, invalid } from './errors.mjs';
-import { readJson, readTools } from './tools.mjs';
+import { readFormat } from './format.mjs';
+import { readTools } from './tools.mjs';
 
 const FIELDS = ['model', 'max_tokens', 'messages', 'system', 'stream',
   'stop_sequences', 'temperature', 'top_p', 'top_k', 'thinking',
@@ -19,6 +20,7 @@ const LEAST_BUDGET = 1024;
  * @property {string} system '' without one
  * @property {Message[]} messages alternating roles, a user's last
  * @property {string[]} tools their names
+ * @property {Format} [format] that the answer must have
  * @property {object} flags for the SDK's applyFlagSettings, less the
  *   credential
  */
@@ -38,9 +40,16 @@ export function readRequest(raw) {
   optional(body, 'stream', (v) => typeof v === 'boolean', 'a boolean');
   optional(body, 'metadata', isObject, 'an object');
   const own = readTools(body);
+  const format = readFormat(body.output_config?.format);
+  if (format?.bound) {
+    own.output_config = {
+      format: { type: 'json_schema', schema: format.bound } };
+  }
   return {
     stream: body.stream === true,
-    system: readSystem(body.system),
+    system: [readSystem(body.system), format?.told].filter(Boolean)
+      .join('\n\n'),
+    format,
     messages: readMessages(body.messages),
     tools: (own.tools ?? []).map(({ name }) => name),
     flags: readFlags(body, own),
@@ -94,8 +103,7 @@ function readFlags(body, own) {
   const extra = { ...readExtra(body), ...own };
   const env = { CLAUDE_CODE_MAX_OUTPUT_TOKENS: String(maxTokens) };
   readThinking(body.thinking, maxTokens, env, extra);
-  const { effort, format } = readOutput(body.output_config);
-  if (format !== undefined) extra.output_config = { format };
+  const effort = readEffort(body.output_config);
   if (Object.keys(extra).length > 0) {
     env.CLAUDE_CODE_EXTRA_BODY = JSON.stringify(extra);
   }
@@ -149,24 +157,19 @@ function readThinking(thinking, maxTokens, env, extra) {
   if (Object.keys(own).length > 1) extra.thinking = own;
 }
 
-function readOutput(config = {}) {
+function readEffort(config = {}) {
   if (!isObject(config)) throw invalid('output_config', 'must be an object');
   for (const name of Object.keys(config)) {
     if (name !== 'effort' && name !== 'format') {
       throw invalid(`output_config.${name.slice(0, 64)}`, 'is not supported');
     }
   }
-  const { effort, format } = config;
+  const { effort } = config;
   if (effort !== undefined && !EFFORTS.includes(effort)) {
     throw invalid('output_config.effort',
       `must be one of ${EFFORTS.join(', ')}`);
   }
-  if (format === undefined || format === null) return { effort };
-  if (format.type !== 'json_schema') {
-    throw invalid('output_config.format.type', 'must be json_schema');
-  }
-  const schema = readJson(format.schema, 'output_config.format.schema');
-  return { effort, format: { type: 'json_schema', schema } };
+  return effort;
 }
 
 function optional(body, name, isSound, wanted) {

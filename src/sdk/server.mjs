@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { readBody } from './body.mjs';
 import { ApiError } from './errors.mjs';
 import { MessageBuilder } from './events.mjs';
+import { checked } from './format.mjs';
 import { render } from './metrics.mjs';
 import { readCredential, readRequest } from './request.mjs';
 
@@ -56,7 +57,8 @@ export function createBridge({ pool, settings, log }) {
       const credential = readCredential(req.headers);
       const turn = readRequest(raw);
       Object.assign(turn.flags.env, credential);
-      const events = pool.answer(turn, call.signal);
+      const all = pool.answer(turn, call.signal);
+      const events = turn.format ? checked(all, turn.format) : all;
       await (turn.stream ? call.stream(events) : call.whole(events));
     } catch (error) {
       call.fail(error);
