@@ -18,6 +18,7 @@ export class ToolDesk {
   #names;
   #transport = null;
   #open = new Map();
+  #results = new Map();
 
   /** @param {string[]} names of the client's tools */
   constructor(names) {
@@ -34,22 +35,22 @@ export class ToolDesk {
     };
   }
 
-  /** @returns {string[]} ids of the calls that wait, in their order */
+  /** @returns {string[]} ids of the calls that wait: the first, if any does */
   get open() {
     return [...this.#open.keys()];
   }
 
   /**
-   * Answers a call. The process reads the answers one after another, in the
-   * order of the calls, and asks the API when it has them all.
+   * Answers a call, also one that is still to come: the process makes one
+   * after the other, in their order in the answer, and asks the API when it
+   * has all results.
    *
    * @param {string} id the tool_use block's
    * @param {{content: object[], isError?: boolean}} result of MCP
    */
-  settle(id, result) {
-    const call = this.#open.get(id);
-    this.#open.delete(id);
-    this.#send({ id: call, result });
+  give(id, result) {
+    this.#results.set(id, result);
+    this.#match(id);
   }
 
   /** What the SDK calls, as it would an MCP SDK's server. */
@@ -80,6 +81,7 @@ export class ToolDesk {
         break;
       case 'tools/call':
         this.#open.set(params._meta?.['claudecode/toolUseId'], id);
+        this.#match(params._meta?.['claudecode/toolUseId']);
         break;
       case 'ping':
         this.#send({ id, result: {} });
@@ -87,6 +89,13 @@ export class ToolDesk {
       default:
         this.#send({ id, error: { code: NO_METHOD, message: 'no method' } });
     }
+  }
+
+  #match(id) {
+    if (!this.#open.has(id) || !this.#results.has(id)) return;
+    this.#send({ id: this.#open.get(id), result: this.#results.get(id) });
+    this.#open.delete(id);
+    this.#results.delete(id);
   }
 
   #send(message) {
