@@ -8,6 +8,7 @@ const TYPES = {
   404: 'not_found_error',
   413: 'request_too_large',
   429: 'rate_limit_error',
+  501: 'not_supported_error',
   504: 'timeout_error',
   529: 'overloaded_error',
 };

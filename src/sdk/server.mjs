@@ -39,6 +39,9 @@ export function createBridge({ pool, settings, log }) {
     if (!server.listening) res.setHeader('connection', 'close');
     if (route === 'POST /v1/messages') {
       await messages(req, res);
+    } else if (route === 'POST /v1/messages/count_tokens') {
+      req.resume();
+      sendJson(res, 501, new ApiError(501, 'tokens are not counted').toBody());
     } else if (route === 'GET /health') {
       const health = pool.health();
       sendJson(res, health.status === 'ok' ? 200 : 503, health);

@@ -211,3 +211,13 @@ test('404 for everything else', async () => {
     assert.equal(json.error.type, 'not_found_error');
   }
 });
+
+test('501 for counting', async () => {
+  const call = bridge.open({
+    path: '/v1/messages/count_tokens?beta=true', method: 'POST' });
+  call.end(JSON.stringify(question('hi')));
+  const { status, json } = await finish(call);
+  assert.equal(status, 501);
+  assert.equal(json.error.type, 'not_supported_error');
+  assert.equal(stub.requests().length, 0);
+});
