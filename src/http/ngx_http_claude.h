@@ -574,7 +574,7 @@ ngx_uint_t ngx_http_claude_admin_is_api(ngx_http_request_t *r);
 
 ngx_uint_t ngx_http_claude_is_https(ngx_http_request_t *r);
 
-/* ngx_http_claude_admin_conf.c */
+/* ngx_http_claude_admin_conf.c, ngx_http_claude_admin_people.c */
 
 char *ngx_http_claude_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_claude_admin_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
