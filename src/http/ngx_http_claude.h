@@ -399,6 +399,12 @@ ngx_int_t ngx_http_claude_upstream_create(ngx_http_request_t *r,
     ngx_int_t (*create)(ngx_http_request_t *r),
     ngx_int_t (*process)(ngx_http_request_t *r));
 
+/* ctx->reply, ready for the answer; all memory is the event loop's from here on
+ */
+
+ngx_int_t ngx_http_claude_start_reply(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
 /* create_request of a call of the model: ctx->messages, for ctx->key */
 
 ngx_int_t ngx_http_claude_create_messages(ngx_http_request_t *r);
