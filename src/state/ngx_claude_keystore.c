@@ -36,7 +36,11 @@ ngx_claude_keystore_create(ngx_claude_keystore_t *ks)
     ks->shpool = (ngx_slab_pool_t *) ks->zone->shm.addr;
     ks->shm = ngx_slab_calloc(ks->shpool, sizeof(ngx_claude_keys_shm_t));
 
-    if (ks->shm == NULL || ngx_claude_keystore_carve(ks) != NGX_OK) {
+    ks->ledger = ngx_claude_ledger_create(ks->shpool);
+
+    if (ks->shm == NULL || ks->ledger == NULL
+        || ngx_claude_keystore_carve(ks) != NGX_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, ks->zone->shm.log, 0,
                       "claude_keystore zone \"%V\" is too small for one key",
                       &ks->zone->shm.name);
@@ -45,6 +49,7 @@ ngx_claude_keystore_create(ngx_claude_keystore_t *ks)
 
     shm = ks->shm;
 
+    shm->ledger = ks->ledger;
     shm->free = NGX_CLAUDE_SLOT_NONE;
     randombytes_buf(shm->hash_key, sizeof(shm->hash_key));
 
@@ -139,6 +144,8 @@ ngx_claude_keystore_attach(ngx_claude_keystore_t *ks)
     if (ks->shm == NULL || ks->shm->layout != NGX_CLAUDE_KEYS_LAYOUT) {
         return NGX_DECLINED;
     }
+
+    ks->ledger = ks->shm->ledger;
 
     return NGX_OK;
 }

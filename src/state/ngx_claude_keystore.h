@@ -30,6 +30,7 @@ typedef struct ngx_claude_keys_shm_s  ngx_claude_keys_shm_t;
 
 typedef struct {
     ngx_claude_keys_shm_t  *shm;
+    ngx_claude_ledger_t    *ledger;
     ngx_slab_pool_t        *shpool;
     ngx_shm_zone_t         *zone;
 } ngx_claude_keystore_t;
@@ -275,6 +276,9 @@ void ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,
 typedef enum {
     NGX_CLAUDE_TICK_TAIL = 0,
     NGX_CLAUDE_TICK_FLUSH,
+    NGX_CLAUDE_TICK_USAGE,
+    NGX_CLAUDE_TICK_TIDY,
+    NGX_CLAUDE_TICK_SWEEP,
     NGX_CLAUDE_TICKS
 } ngx_claude_tick_e;
 

@@ -12,13 +12,14 @@
 
 
 #include "ngx_claude_keystore.h"
+#include "ngx_claude_ledger.h"
 
 #include <sodium.h>
 
 
 /* goes up with any change below: a zone of another layout isn't taken over */
 
-#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0002
+#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0003
 
 /*
  * What is of no fixed length lies one after the other: name, sealed token,
@@ -113,6 +114,7 @@ struct ngx_claude_keys_shm_s {
     uint32_t               *by_id;
     uint64_t               *used;       /* a bit a record */
     ngx_claude_record_t    *records;
+    ngx_claude_ledger_t    *ledger;
     u_char                  hash_key[crypto_shorthash_KEYBYTES];
 
     ngx_atomic_t            generation;

@@ -1,5 +1,6 @@
 
 #include "ngx_claude_store.h"
+#include "ngx_claude_usage.h"
 
 #include <sodium.h>
 
@@ -51,7 +52,13 @@ ngx_claude_store_init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    return store->ops->load(store, 0, zone->shm.log);
+    if (store->ops->load(store, 0, zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_claude_usage_load(store, zone->shm.log);
+
+    return NGX_OK;
 }
 
 
