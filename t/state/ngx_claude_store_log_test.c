@@ -388,15 +388,17 @@ test_modify_reread(void)
     append(many, 1);
     compact();
 
-    /* b reads the first of the new file, and then a comes */
+    /* b reads all of the new file but what a task takes, and then a comes */
 
     b.ops->tail(&b);
-    shim_run();
-    shim_complete(0);
-    shim_run();
-    shim_complete(0);
+
+    for (i = 0; i < 3; i++) {
+        shim_run();
+        shim_complete(0);
+    }
+
     ngx_claude_keystore_position(&a.keystore, &old);
-    ok(old.generation == 1 && old.line > 1 && old.line < MANY,
+    ok(old.generation == 1 && old.line > MANY - 1024 && old.line < MANY,
        "a reread has come to line %u", (unsigned) old.line);
     is(find(&key), NGX_CLAUDE_KEY_OK, "and has not missed the key yet");
 
