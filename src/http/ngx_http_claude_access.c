@@ -244,7 +244,15 @@ static void
 ngx_http_claude_tell_refusal(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, claude_err_e err)
 {
-    if (ctx->refused) {
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* who comes without a key where others may allow it, asks for nothing */
+
+    if (ctx->refused
+        || (clcf->satisfy == NGX_HTTP_SATISFY_ANY && err == CLAUDE_ERR_NO_KEY))
+    {
         return;
     }
 
