@@ -38,6 +38,9 @@
 
 
 /* bytes of a body above which it is translated in a thread */
+#define NGX_HTTP_CLAUDE_VERSION     "0.1.0"
+
+
 
 #define NGX_HTTP_CLAUDE_INLINE_MAX  (512 * 1024)
 
@@ -622,3 +625,13 @@ ngx_int_t ngx_http_claude_add_variables(ngx_conf_t *cf);
 
 
 #endif /* NGX_HTTP_CLAUDE_H */
+/* create_request of a question to the bridge how it is */
+
+ngx_int_t ngx_http_claude_create_health(ngx_http_request_t *r);
+
+/* ngx_http_claude_admin_status.c */
+
+/* in the master, when it reads its configuration: since when it runs */
+
+void ngx_http_claude_status_init(void);
+
