@@ -328,7 +328,7 @@ ngx_http_claude_admin_listens(ngx_conf_t *cf, ngx_http_claude_admin_at_t *at,
                 continue;
             }
 
-            if (ngx_http_claude_admin_port(cf, at->scf, ntohs(port[i].port))
+            if (ngx_http_claude_admin_port(cf, at->scf, port[i].port)
                 != NGX_OK)
             {
                 return NGX_ERROR;
