@@ -471,8 +471,8 @@ ngx_http_claude_admin_edit_key(claude_record_t *record, void *data)
 
     /* CLAUDE_DECLINED would mean that there is no such key */
 
-    if (claude_record_rotate(change->store->secrets, record, until,
-                             change->key)
+    if (claude_record_rotate(&change->store->secrets[NGX_CLAUDE_SECRETS_TASK],
+                             record, until, change->key)
         != CLAUDE_OK)
     {
         return CLAUDE_INVALID;
@@ -497,7 +497,8 @@ ngx_http_claude_admin_edit_token(claude_record_t *record, void *data)
     token.data = change->form.token;
     token.len = change->form.token_len;
 
-    rc = claude_record_replace(change->store->secrets, record, &token);
+    rc = claude_record_replace(
+             &change->store->secrets[NGX_CLAUDE_SECRETS_TASK], record, &token);
 
     change->record = *record;
 

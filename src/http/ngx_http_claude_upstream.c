@@ -233,8 +233,7 @@ ngx_http_claude_open_secret(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (claude_open(mcf->store->secrets, key->sealed, key->sealed_len,
-                    key->id, key->digest, ctx->secret->last, &len)
+    if (ngx_claude_store_open_token(mcf->store, key, ctx->secret->last, &len)
         != CLAUDE_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,

@@ -174,6 +174,18 @@ void ngx_claude_keystore_reread_end(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *pos);
 
 /*
+ * The wrapped secrets of the log's header: sealed ones of the zone are of the
+ * newest, or of those before until a log that was sealed anew is read again.
+ * rewrap takes those of the file that pos names, unless the zone follows
+ * another by now; before any of that file is applied.
+ */
+
+void ngx_claude_keystore_rewrap(ngx_claude_keystore_t *ks,
+    const claude_log_pos_t *pos, const u_char wrapped[CLAUDE_WRAPPED_LEN]);
+void ngx_claude_keystore_wrapped(ngx_claude_keystore_t *ks,
+    u_char newest[CLAUDE_WRAPPED_LEN], u_char before[CLAUDE_WRAPPED_LEN]);
+
+/*
  * Trouble with the log at pos, told apart by the address of its text, which no
  * reload moves; NULL: there is none, any more.  1 for the first who says so, of
  * all processes.

@@ -85,9 +85,12 @@ typedef struct {
 } ngx_claude_record_t;
 
 
-/* how far the zone has followed the log */
+/* how far the zone has followed the log, and whose secrets seal what it has:
+ * the log's, and in a reread those of the log before */
 
 typedef struct {
+    u_char                  wrapped[CLAUDE_WRAPPED_LEN];
+    u_char                  before[CLAUDE_WRAPPED_LEN];
     claude_log_pos_t        pos;
     uint32_t                epoch;
     uint32_t                rereading;

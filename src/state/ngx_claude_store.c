@@ -114,7 +114,8 @@ ngx_claude_store_init_process(ngx_claude_store_t *store, ngx_cycle_t *cycle)
 
     /* a child doesn't inherit locks on memory; failing is no reason to stop */
 
-    (void) sodium_mlock(store->secrets, sizeof(claude_secrets_t));
+    (void) sodium_mlock(store->secrets,
+                        NGX_CLAUDE_SECRETS_N * sizeof(claude_secrets_t));
 
     timer = ngx_pcalloc(cycle->pool, sizeof(ngx_claude_store_timer_t));
     if (timer == NULL) {
@@ -146,6 +147,13 @@ ngx_claude_store_tick(ngx_event_t *event)
 
     timer = event->data;
     store = timer->store;
+
+    if (store->blind) {
+
+        /* another process has the turns that this one could make no use of */
+
+        return;
+    }
 
     if (ngx_claude_keystore_tick(&store->keystore, NGX_CLAUDE_TICK_TAIL,
                                  NGX_CLAUDE_STORE_TICK))

@@ -535,7 +535,7 @@ test_trouble(void)
         claude_header_t     header;
         claude_log_error_t  error;
 
-        claude_header_create(&header, &secrets[2], &master, 1000);
+        claude_header_create(&header, secrets[2], &master, 1000);
         is(claude_log_create(path, &header, -1, -1, &error), CLAUDE_OK,
            "another store is put there");
     }
@@ -614,7 +614,7 @@ test_foreign(void)
     is(find(&one), NGX_CLAUDE_KEY_UNKNOWN, "its key doesn't serve");
     stop();
 
-    is(open_store(&a, &secrets[0]), NGX_OK, "after a restart");
+    is(open_store(&a, secrets[0]), NGX_OK, "after a restart");
     is(init_zone(1024 * 1024), NGX_ERROR, "it is no start");
     ok(strstr(shim_log(), "keys.jsonl:2 has a token that") != NULL,
        "for that reason");
@@ -696,7 +696,7 @@ test_full(void)
 
     one = put();
     append(&one, 1);
-    is(open_store(&a, &secrets[0]), NGX_OK, "after one more key");
+    is(open_store(&a, secrets[0]), NGX_OK, "after one more key");
     is(init_zone(10 * 4096), NGX_ERROR, "a zone that is too small is no start");
     snprintf(text, sizeof(text), "keys.jsonl:%u is one more key than",
              fits + 2);
