@@ -83,6 +83,11 @@ static const claude_field_t  ngx_http_claude_bridge_fields[] = {
      / sizeof(ngx_http_claude_bridge_fields[0]))
 
 
+static const ngx_http_claude_bridge_t  ngx_http_claude_bridge_none = {
+    0, 0, 0, 0, { 0 }, -1, -1, -1, -1
+};
+
+
 static time_t  ngx_http_claude_started;     /* the master, over reloads */
 
 
@@ -163,16 +168,11 @@ ngx_http_claude_status_report(ngx_http_request_t *r,
 {
     ngx_http_claude_bridge_t  bridge;
 
-    ngx_memzero(&bridge, sizeof(ngx_http_claude_bridge_t));
-
-    bridge.parked = -1;
-    bridge.busy = -1;
-    bridge.starting = -1;
-    bridge.queue = -1;
+    bridge = ngx_http_claude_bridge_none;
 
     if (failure == CLAUDE_ERR_NONE) {
-        bridge.reachable = 1;
         ngx_http_claude_status_read(r, ctx, &bridge);
+        bridge.reachable = 1;
     }
 
     ngx_http_claude_status_put(r, &bridge, doc);
@@ -201,9 +201,13 @@ ngx_http_claude_status_read(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     body.data = p;
     body.len = ctx->refusal.size;
 
-    (void) claude_fields_read(&body, ngx_http_claude_bridge_fields,
-                              NGX_HTTP_CLAUDE_BRIDGE_FIELDS, bridge, &seen,
-                              &reason);
+    if (claude_fields_read(&body, ngx_http_claude_bridge_fields,
+                           NGX_HTTP_CLAUDE_BRIDGE_FIELDS, bridge, &seen,
+                           &reason)
+        != CLAUDE_OK)
+    {
+        *bridge = ngx_http_claude_bridge_none;
+    }
 }
 
 
@@ -361,15 +365,11 @@ static void
 ngx_http_claude_status_bridge(const ngx_http_claude_bridge_t *bridge,
     claude_out_t *out)
 {
-    static const ngx_http_claude_bridge_t  none = {
-        0, 0, 0, 0, { 0 }, -1, -1, -1, -1
-    };
-
     claude_out_literal(out, "{\"configured\":");
     claude_json_put_bool(out, bridge != NULL);
 
     if (bridge == NULL) {
-        bridge = &none;
+        bridge = &ngx_http_claude_bridge_none;
     }
 
     claude_out_literal(out, ",\"reachable\":");

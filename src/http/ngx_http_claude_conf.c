@@ -301,6 +301,14 @@ ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    /* health is answered without delay, or said to be bad */
+
+    conf->health = conf->upstream;
+    conf->health.connect_timeout = ngx_min(conf->upstream.connect_timeout,
+                                           NGX_HTTP_CLAUDE_HEALTH_TIMEOUT);
+    conf->health.send_timeout = conf->health.connect_timeout;
+    conf->health.read_timeout = conf->health.connect_timeout;
+
     return ngx_http_claude_merge_access(cf, prev, conf);
 }
 
@@ -342,14 +350,6 @@ ngx_http_claude_merge_access(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
     }
 
     conf->auth = 1;
-
-    /* health is answered without delay, or said to be bad */
-
-    conf->health = conf->upstream;
-    conf->health.connect_timeout = ngx_min(conf->upstream.connect_timeout,
-                                           NGX_HTTP_CLAUDE_HEALTH_TIMEOUT);
-    conf->health.send_timeout = conf->health.connect_timeout;
-    conf->health.read_timeout = conf->health.connect_timeout;
 
     if (!conf->limit_set) {
         conf->limit = ngx_http_claude_default_limit(cf);
