@@ -44,7 +44,9 @@ for my $test (@tests) {
     my ($name) = $test =~ m{([^/]+)\.c$};
     my $program = "$dir/$name";
 
-    if (system @cc, '-o', $program, $test, @objects, qw(-lsodium -lyajl -lcrypt)) {
+    if (system @cc, '-o', $program, $test, @objects,
+        qw(-lsodium -lyajl -lcrypt))
+    {
         fail("$name builds");
         next;
     }

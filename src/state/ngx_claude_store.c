@@ -96,7 +96,15 @@ ngx_claude_store_take_over(ngx_shm_zone_t *zone, ngx_claude_store_t *store,
         return NGX_ERROR;
     }
 
-    return store->ops->load(store, 1, zone->shm.log);
+    if (store->ops->load(store, 1, zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (old) {
+        ngx_claude_store_inherit(store, old);
+    }
+
+    return NGX_OK;
 }
 
 

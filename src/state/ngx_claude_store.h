@@ -135,6 +135,12 @@ ngx_int_t ngx_claude_store_init_zone(ngx_shm_zone_t *zone, void *data);
 claude_rc_t ngx_claude_store_open_token(ngx_claude_store_t *store,
     const ngx_claude_key_t *key, u_char *token, size_t *len);
 
+/* in the master: a reload goes on with the secrets of the configuration before
+ * until the zone has no more that was sealed by them */
+
+void ngx_claude_store_inherit(ngx_claude_store_t *store,
+    ngx_claude_store_t *old);
+
 /*
  * In each worker: starts the timers that tail the store and flush last use.
  * They go on while the worker is exiting and never hold it up.

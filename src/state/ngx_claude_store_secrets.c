@@ -5,6 +5,8 @@
 
 
 static void ngx_claude_secrets_refresh(ngx_claude_store_t *store);
+static ngx_uint_t ngx_claude_secrets_same(const claude_secrets_t *a,
+    const claude_secrets_t *b);
 static ngx_uint_t ngx_claude_secrets_unwrap(ngx_claude_store_t *store,
     const u_char wrapped[CLAUDE_WRAPPED_LEN], claude_secrets_t *secrets);
 
@@ -59,7 +61,8 @@ ngx_claude_secrets_refresh(ngx_claude_store_t *store)
     if (ngx_claude_secrets_unwrap(store, newest, &secrets[0])) {
 
         if (!ngx_claude_secrets_unwrap(store, before, &secrets[1])) {
-            secrets[1] = store->secrets[0];
+            secrets[1] = store->secrets[ngx_claude_secrets_same(&secrets[0],
+                                                            store->secrets)];
         }
 
         ngx_memcpy(store->secrets, secrets, sizeof(secrets));
@@ -67,6 +70,13 @@ ngx_claude_secrets_refresh(ngx_claude_store_t *store)
     }
 
     sodium_memzero(secrets, sizeof(secrets));
+}
+
+
+static ngx_uint_t
+ngx_claude_secrets_same(const claude_secrets_t *a, const claude_secrets_t *b)
+{
+    return sodium_memcmp(a, b, sizeof(claude_secrets_t)) == 0;
 }
 
 
@@ -82,6 +92,19 @@ ngx_claude_secrets_unwrap(ngx_claude_store_t *store,
 
     return claude_secrets_unwrap(secrets, store->master, &id, wrapped, &which)
            == CLAUDE_OK;
+}
+
+
+/* the zone may still have what a master key opens that the configuration before
+ * had and this one doesn't */
+
+void
+ngx_claude_store_inherit(ngx_claude_store_t *store, ngx_claude_store_t *old)
+{
+    ngx_claude_secrets_refresh(old);
+
+    store->secrets[1] = old->secrets[ngx_claude_secrets_same(old->secrets,
+                                                         store->secrets)];
 }
 
 
@@ -115,7 +138,7 @@ ngx_claude_secrets_header(ngx_claude_store_t *store,
         return NGX_DECLINED;
     }
 
-    if (sodium_memcmp(&task[0], &secrets, sizeof(secrets)) != 0) {
+    if (!ngx_claude_secrets_same(&task[0], &secrets)) {
         task[1] = task[0];
         task[0] = secrets;
     }
