@@ -43,14 +43,15 @@ export async function call(method, path, body) {
 }
 
 /** The same without a person to ask. */
-export async function once(method, path, body) {
+export async function once(method, path, body = {}) {
+  // what changes something is JSON, even where there is nothing to say
+  const change = method !== 'GET';
   let response;
   try {
     response = await fetch(`api/${path}`, {
       method,
-      headers: body === undefined ? {}
-        : { 'Content-Type': 'application/json' },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: change ? { 'Content-Type': 'application/json' } : {},
+      body: change ? JSON.stringify(body) : undefined,
       credentials: 'same-origin',
       cache: 'no-store',
       redirect: 'error',

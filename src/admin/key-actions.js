@@ -103,5 +103,5 @@ export function replaceToken(key) {
 
 /** Asks Claude whether the key's credential works. */
 export function verifyKey(key) {
-  return call('POST', path(key, '/verify'), {});
+  return call('POST', path(key, '/verify'));
 }

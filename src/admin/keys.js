@@ -188,10 +188,10 @@ class List {
   }
 }
 
-/** Somebody pastes a whole key to see whose it is: what is secret of it goes
- * nowhere, the server looks for the form that it shows. */
+/** Somebody pastes a whole key, or its short form, to see whose it is: what
+ * is secret of it goes nowhere, its beginning is enough. */
 function shownForm(q) {
-  return /^sk-[\w-]{12,}$/.test(q) ? `${q.slice(0, 7)}…${q.slice(-4)}` : q;
+  return /^sk-[\w-]{4}(?:…|[\w-]{8})/.test(q) ? q.slice(0, 7) : q;
 }
 
 function row(key) {

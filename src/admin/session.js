@@ -27,7 +27,7 @@ function remember(session) {
 
 export async function end() {
   try {
-    await once('POST', 'logout', {});
+    await once('POST', 'logout');
   } catch (error) {
     if (error.status !== 401) throw error;
   }
