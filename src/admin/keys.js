@@ -62,9 +62,11 @@ class List {
     this.turn = 0;
     this.timer = null;
     this.word = h('p', { class: 'found', role: 'status' });
+    this.pages = h('div');
     this.results = h('div', { class: 'results' }, loading(6));
     this.box = h('section', { class: 'card list', 'aria-label': 'Keys' },
-      this.tools(), this.results, this.foot = h('div', { class: 'foot' }));
+      this.tools(), this.results,
+      h('div', { class: 'foot' }, this.word, this.pages));
   }
 
   tools() {
@@ -118,7 +120,8 @@ class List {
     } catch (error) {
       if (turn !== this.turn) return;
       put(this.results, failed(error, () => void this.load()));
-      put(this.foot);
+      put(this.pages);
+      this.word.textContent = '';
     }
     this.results.removeAttribute('aria-busy');
   }
@@ -130,13 +133,13 @@ class List {
         + `of ${count(page.total)}`;
     put(this.results, page.data.length > 0 ? this.table(page.data)
       : this.nothing());
-    put(this.foot, this.word, page.total > PAGE && this.pager(page));
+    put(this.pages, page.total > PAGE && this.pager(page));
     if (focused.sort) {
       this.results.querySelector(`[data-sort="${focused.sort}"]`)?.focus();
     }
     if (focused.turn) {
-      (this.foot.querySelector(`[data-turn="${focused.turn}"]:enabled`)
-        ?? this.foot.querySelector('[data-turn]:enabled'))?.focus();
+      (this.pages.querySelector(`[data-turn="${focused.turn}"]:enabled`)
+        ?? this.pages.querySelector('[data-turn]:enabled'))?.focus();
     }
   }
 
