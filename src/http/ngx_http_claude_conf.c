@@ -333,7 +333,7 @@ ngx_http_claude_merge_access(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
         conf->limit_set = 1;
     }
 
-    if (conf->auth == 1 || conf->pass != NULL) {
+    if (conf->auth == 1 || conf->pass != NULL || conf->admin.on) {
         ngx_http_claude_warn_log(cf,
                ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     }
@@ -467,8 +467,8 @@ ngx_http_claude_warn_log(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
             mcf->warned = 1;
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                           "the \"error_log\" of location \"%V\" is at level "
-                          "\"info\" or \"debug\": nginx writes API keys of "
-                          "clients to it", &clcf->name);
+                          "\"info\" or \"debug\": nginx writes API keys and "
+                          "cookies of clients to it", &clcf->name);
             return;
         }
     }
