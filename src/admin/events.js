@@ -18,7 +18,8 @@ const WORDS = {
   admin_refused: 'Admin request refused', key_refused: 'API key refused',
   credential_refused: 'Claude token refused',
   store_trouble: 'Key store in trouble', store_well: 'Key store well again',
-  start: 'Start or reload', key_created: 'Key created',
+  start: 'Started', reload: 'Configuration reloaded',
+  key_created: 'Key created',
   key_changed: 'Key changed', key_rotated: 'Key rotated',
   key_token: 'Claude token replaced', key_deleted: 'Key deleted',
   key_verified: 'Claude token verified',
@@ -30,8 +31,8 @@ const LEVELS = [['', 'All'], ['security', 'Security'], ['admin', 'Admin'],
 
 export async function eventsView(main) {
   const events = new Events();
-  put(main, heading('Events', 'Sign-ins, refusals and changes. The audit log '
-    + 'on the server keeps them; this is its end.', events.button),
+  put(main, heading('Events', 'Sign-ins, refusals and changes, as the audit '
+    + 'log has them.', events.button),
   events.box);
   void events.begin();
   return { title: 'Events', stop: () => events.stop() };
@@ -46,7 +47,7 @@ class Events {
     this.word = h('p', { class: 'found', role: 'status' });
     this.results = h('div', { class: 'results' }, loading(6));
     this.button = h('button', { type: 'button', class: 'button',
-      'aria-pressed': 'false', onclick: () => this.pause() });
+      onclick: () => this.pause() });
     this.label();
     this.box = h('section', { class: 'card list', 'aria-label': 'Events' },
       h('div', { class: 'tools' },
@@ -64,7 +65,6 @@ class Events {
 
   pause() {
     this.paused = !this.paused;
-    this.button.setAttribute('aria-pressed', String(this.paused));
     this.label();
     this.poll?.pause(this.paused);
   }
@@ -147,7 +147,8 @@ function row(event) {
       title: full(event.time) }, stamp(event.time))),
     cell({ class: 'event' }, null,
       h('span', { class: `what ${good ? '' : 'bad'}` }, words(event)),
-      event.code && h('span', { class: 'code mono soft' }, event.code)),
+      event.event !== 'start' && event.code
+        && h('span', { class: 'code mono soft' }, event.code)),
     labelled('Key', event.keyId && h('a', { class: 'mono',
       href: `#/keys/${encodeURIComponent(event.keyId)}` }, event.keyId)),
     labelled('Address', event.address
@@ -161,7 +162,8 @@ function labelled(label, content) {
   return cell({ class: content ? '' : 'none' }, label, content || '–');
 }
 
-function words({ event, outcome }) {
+function words({ event, outcome, code }) {
+  if (event === 'start') return WORDS[code] ?? WORDS.start;
   return WORDS[`${event} ${outcome}`] ?? WORDS[event]
     ?? event.replaceAll('_', ' ');
 }

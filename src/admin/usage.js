@@ -108,6 +108,7 @@ export class Usage {
     put(this.drawing, chart(width,
       this.days.map((one) => ({ day: one.day, value: of(one) })), {
         format,
+        counts: this.measure !== 'cost',
         label: `${label} by day, ${day(this.days[0].day)} to `
           + `${day(this.days.at(-1).day)}: ${format(this.sum())} in all. `
           + 'The table below has the numbers.',

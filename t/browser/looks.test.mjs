@@ -92,8 +92,7 @@ for (const [scheme, viewport] of [['light', WIDE], ['dark', NARROW]]) {
       await page.getByText('Key created').first().waitFor();
       await look(page, 'events');
       await open(page, 'Pause');
-      await page.getByRole('button', { name: 'Go on', pressed: true })
-        .waitFor();
+      await page.getByRole('button', { name: 'Go on' }).waitFor();
       await go('Status');
       await page.getByRole('region', { name: 'Key store' }).waitFor();
       await page.getByRole('meter').first().waitFor();
