@@ -202,6 +202,7 @@ ngx_claude_keystore_find(ngx_claude_keystore_t *ks,
     key->ref.slot = slot;
     key->ref.version = record->version;
     key->ref.rotation = record->rotation - previous;
+    key->ref.until = 0;
 
     (void) ngx_claude_keystore_serves(record, &key->ref, now);
 
@@ -265,13 +266,19 @@ ngx_claude_keystore_limits(ngx_claude_keys_shm_t *shm,
 }
 
 
-/* whether the key of ref, which has the record's version, serves */
+/*
+ * Whether calls of the key of ref, which has the record's version, go on.  One
+ * that merely came to the end that ref knows lets them; an end that was moved
+ * to what has passed doesn't.
+ */
 
 static ngx_uint_t
 ngx_claude_keystore_serves(const ngx_claude_record_t *record,
     ngx_claude_key_ref_t *ref, time_t now)
 {
-    ref->until = record->expires;
+    time_t  until;
+
+    until = record->expires;
 
     if (ref->rotation != record->rotation) {
 
@@ -281,12 +288,18 @@ ngx_claude_keystore_serves(const ngx_claude_record_t *record,
             return 0;
         }
 
-        if (ref->until == 0 || record->previous_until < ref->until) {
-            ref->until = record->previous_until;
+        if (until == 0 || record->previous_until < until) {
+            until = record->previous_until;
         }
     }
 
-    return ref->until == 0 || ref->until > now;
+    if (until && until <= now && until != ref->until) {
+        return 0;
+    }
+
+    ref->until = until;
+
+    return 1;
 }
 
 

@@ -113,10 +113,12 @@ ngx_claude_key_state_e ngx_claude_keystore_find(ngx_claude_keystore_t *ks,
 ngx_atomic_uint_t ngx_claude_keystore_generation(ngx_claude_keystore_t *ks);
 
 /*
- * 1 while the key that ref names exists, is enabled and not expired.  What a
- * rotation does to the calls of the old key: without a grace they end at once,
- * else with the grace, or with the next rotation.  A new credential, or new
- * limits, leave calls alone.  Brings ref->until up to date.
+ * Whether a call that the key of ref began may go on: 1 while the key exists
+ * and is enabled.  One that merely expires, or whose grace ends, lets its calls
+ * come to their end, but not where that was moved to what has passed.  A
+ * rotation without a grace ends the calls of the old key, and any rotation
+ * those of the one before it.  A new credential, or new limits, leave calls
+ * alone.  Brings ref->until up to date.
  */
 
 ngx_uint_t ngx_claude_keystore_alive(ngx_claude_keystore_t *ks,

@@ -136,7 +136,8 @@ test_previous(void)
            CLAUDE_DIGEST_LEN, "its token is that of the new one");
     is(ngx_claude_keystore_alive(&ks, &key.ref, now + 59), 1,
        "its calls are alive");
-    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 60), 0, "until then");
+    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 60), 1,
+       "and come to their own end");
     is(find(1, 0, now + 60, NULL), NGX_CLAUDE_KEY_UNKNOWN,
        "the old key is unknown then");
     is(find(1, 1, now, &second), NGX_CLAUDE_KEY_OK, "the new one serves");
@@ -201,8 +202,12 @@ test_previous(void)
     (void) find(1, 5, now, &first);
     is(first.ref.until, now + 20, "an expiry before the grace's end holds");
     is(find(1, 5, now + 20, NULL), NGX_CLAUDE_KEY_EXPIRED, "for both keys");
-    is(ngx_claude_keystore_alive(&ks, &first.ref, now + 20), 0,
-       "and their calls");
+    is(ngx_claude_keystore_alive(&ks, &first.ref, now + 20), 1,
+       "which lets their calls end");
+    change.record.previous_until = now + 10;
+    apply_one(change);
+    is(ngx_claude_keystore_alive(&ks, &first.ref, now + 11), 0,
+       "a grace cut to what has passed doesn't");
     change.record.enabled = 0;
     apply_one(change);
     is(find(1, 5, now, NULL), NGX_CLAUDE_KEY_DISABLED, "so does disabling");

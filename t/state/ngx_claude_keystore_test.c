@@ -54,7 +54,14 @@ test_keys(void)
        "an expiry stirs streams");
     is(ngx_claude_keystore_alive(&ks, &key.ref, now), 1,
        "which go on until then");
-    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 10), 0, "and end then");
+    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 10), 1,
+       "and come to their own end");
+    change.record.expires = now + 5;
+    apply_one(change);
+    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 6), 0,
+       "but not where it is moved to what has passed");
+    change.record.expires = now + 10;
+    apply_one(change);
     is(find(2, 0, now + 9, NULL), NGX_CLAUDE_KEY_OK, "a key serves until then");
     is(find(2, 0, now + 10, NULL), NGX_CLAUDE_KEY_EXPIRED, "and is expired");
 
