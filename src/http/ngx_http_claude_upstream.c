@@ -340,6 +340,7 @@ ngx_http_claude_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
         return;
     }
 
+    ngx_http_claude_quota_end(ctx);
     ngx_http_claude_forget_secret(ctx);
     ngx_http_claude_watch_remove(ctx);
 
