@@ -33,6 +33,7 @@ ngx_http_claude_admin_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_str_t             *value;
     claude_mem_t           mem;
     claude_people_t       *people;
+    claude_secret_rc_e     secret;
     claude_password_rc_e   rc;
 
     if (lcf->admin.people != NULL) {
@@ -52,24 +53,29 @@ ngx_http_claude_admin_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
 
     mem = ngx_http_claude_mem(cf->pool);
 
-    rc = claude_password_read((char *) value[1].data, &mem, people, &line);
+    rc = claude_password_read((char *) value[1].data, &mem, people, &line,
+                              &secret);
 
     if (rc == CLAUDE_PASSWORD_OK) {
         lcf->admin.people = people;
         return NGX_CONF_OK;
     }
 
-    if (line != 0) {
+    if (rc == CLAUDE_PASSWORD_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf,
+                           secret == CLAUDE_SECRET_MISSING
+                           || secret == CLAUDE_SECRET_IO ? ngx_errno : 0,
+                           "password file \"%V\" %s", &value[1],
+                           claude_file_secret_reason(secret));
+
+    } else if (line != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "password file \"%V\" %s, line %ui", &value[1],
                            claude_password_reason(rc), (ngx_uint_t) line);
 
     } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf,
-                           rc == CLAUDE_PASSWORD_MISSING
-                           || rc == CLAUDE_PASSWORD_IO ? ngx_errno : 0,
-                           "password file \"%V\" %s", &value[1],
-                           claude_password_reason(rc));
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "password file \"%V\" %s",
+                           &value[1], claude_password_reason(rc));
     }
 
     return NGX_CONF_ERROR;

@@ -30,7 +30,8 @@ const CERTIFICATE = ['req', '-x509', '-newkey', 'ec', '-pkeyopt',
  * @param {object} settings
  * @param {object} users
  * @returns {{masterKey: string, store: string, apiKey: string,
- *   passwords: string, release: () => void}} paths; `release` ends the claim on STATE_DIR
+ *   passwords: string, release: () => void}} paths; `release` ends the claim
+ *   on STATE_DIR
  * @throws {Failure}
  */
 export function prepareState({ stateDir, build }, users) {
