@@ -220,7 +220,7 @@ sub full_disk {
 
     my $size = -s "$disk/keys.jsonl";
     my @made;
-    for (1 .. 20) {             # there may be room for some in the last page
+    for (1 .. 20) {         # there may be room for some in the last page
         my $r = $admin->call('POST', 'keys', { keyName => 'x' x 128,
             oauthToken => token() });
         push @made, $r->json if $r->{status} == 201;
@@ -245,7 +245,8 @@ sub full_disk {
     is($admin->call('PATCH', "keys/$key->{id}", { keyName => 'room' })
         ->{status}, 200, 'with room again it is made');
     my $new = $admin->create('after');
-    is_chat($t->chat('hi', key => $new->{apiKey}), 'Hello world', 'a new key too');
+    is_chat($t->chat('hi', key => $new->{apiKey}), 'Hello world',
+        'a new key too');
 
     my $got = run(['mount', '-o', 'remount,ro', $disk]);
     if ($got->{status}) {
