@@ -18,7 +18,8 @@ my $t = Claude::Test->new;
 my $mode = $t->dir . '/mode';
 my %modes = (
     works => sub { $_[0]->start(cache_read_input_tokens => 4);
-        $_[0]->text('I'); $_[0]->finish('max_tokens', output_tokens => 1) },
+        $_[0]->text('I'); $_[0]->event('claude_cost', { cost_usd => 0.0021 });
+        $_[0]->finish('max_tokens', output_tokens => 1) },
     cut => sub { $_[0]->start; $_[0]->text('I'); $_[0]->cut },
     cut_at_once => sub { $_[0]->cut },
     garbage => sub { $_[0]->raw("garbage\r\n\r\n"); $_[0]->cut },
@@ -80,7 +81,12 @@ like($doc->{checkedAt}, qr/^\d{4}-.*Z$/, 'when');
 is($doc->{usage}{promptTokens}, 15, 'prompt tokens');
 is($doc->{usage}{cachedTokens}, 4, 'cached ones');
 is($doc->{usage}{completionTokens}, 1, 'one token of an answer');
+is($doc->{usage}{cost}, 0.0021, 'its cost');
 is($r->header('cache-control'), 'no-store', 'nobody keeps it');
+my $used = $admin->key($key->{id})->{usage}{today};
+is(json_encode($used), json_encode({ requests => 1, errors => 0,
+    promptTokens => 15, cachedTokens => 4, completionTokens => 1,
+    cost => 0.0021 }), 'and the key has used it');
 
 my @calls = $bridge->calls;
 is(scalar @calls, 1, 'it took one call');

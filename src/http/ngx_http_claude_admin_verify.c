@@ -15,6 +15,8 @@
 
 static ngx_int_t ngx_http_claude_verify_key(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, const claude_record_t *record);
+static ngx_int_t ngx_http_claude_verify_begin(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_verify_start(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
 static claude_str_t ngx_http_claude_verify_model(
@@ -86,6 +88,18 @@ ngx_http_claude_admin_key_verify(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    switch (ngx_http_claude_verify_begin(r, actx->ctx)) {
+
+    case NGX_OK:
+        break;
+
+    case NGX_DECLINED:
+        return ngx_http_claude_admin_error(r, CLAUDE_ERR_KEY_NOT_FOUND);
+
+    default:
+        return ngx_http_claude_admin_error(r, CLAUDE_ERR_BUSY);
+    }
+
     r->main->count++;
 
     ngx_http_upstream_init(r);
@@ -128,6 +142,21 @@ ngx_http_claude_verify_key(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     ctx->looked_up = 1;
 
     return NGX_OK;
+}
+
+
+/* its usage is the key's; ctx->key has no limits */
+
+static ngx_int_t
+ngx_http_claude_verify_begin(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    claude_verdict_t              verdict;
+    ngx_http_claude_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+
+    return ngx_claude_usage_begin(mcf->store, ctx->key, 1, &ctx->call,
+                                  &verdict);
 }
 
 
@@ -261,6 +290,10 @@ ngx_http_claude_verify_report(ngx_http_request_t *r,
 
     err = failure;
 
+    /* tells what it did cost */
+
+    ngx_http_claude_quota_end(ctx);
+
     ngx_http_claude_audit(r, NGX_HTTP_CLAUDE_AUDIT_KEY_VERIFIED, ctx->key->id,
                           (err == CLAUDE_ERR_NONE) ? NULL
                                                    : claude_error_code(err));
@@ -301,6 +334,8 @@ ngx_http_claude_verify_report(ngx_http_request_t *r,
     claude_json_put_uint(doc, usage->cache_read_tokens);
     claude_out_literal(doc, ",\"completionTokens\":");
     claude_json_put_uint(doc, usage->output_tokens);
+    claude_out_literal(doc, ",\"cost\":");
+    claude_cost_put(doc, ctx->cost);
     claude_out_literal(doc, "}}");
 }
 
