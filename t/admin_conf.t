@@ -172,7 +172,7 @@ sub listening {
 }
 my $tls = certificate($dir);
 my $no_target = qr/without TLS needs "claude_admin_redirect"/;
-for my $name ('_', '""', '*.a.test', '~^a', 'a.*') {
+for my $name ('_', '""', '*.a.test', '.a.test', '~^a', 'a.*') {
     refused("no TLS and the name $name", listening('listen %%ADDR%%;', $name),
         $no_target);
     accepted("a name to be redirected to, beside $name",
@@ -216,6 +216,7 @@ refused("claude_session_zone $_->[0]", zone($_->[0]), $_->[1]) for
     ['zone=a', qr/zone size/], ['zone=:1m', qr/zone size/],
     ['zone=a:0', qr/zone/], ['zone=a:4k', qr/too small/],
     ['timeout=1h', qr/zone=/], ['zone=a:1m timeout=0', qr/invalid time/],
+    ['zone=a:1m timeout=999ms', qr/invalid time/],
     ['zone=a:1m timeout=25h', qr/invalid time/],
     ['zone=a:1m timeout=x', qr/invalid time/],
     ['zone=a:1m timeout=99999999999999999999s', qr/invalid time/],

@@ -33,7 +33,15 @@ server {
     server_name gateway.test second.test *.wild.test;
     $certificate
     $admin
+    error_page 401 403 404 413 415 429 /page.html;
+    location = /page.html { return 200 "a page"; }
     location /v1/ { claude_pass bridge; }
+    location /maybe/ {
+        claude_admin;
+        claude_admin_password_file %%DIR%%/admin.htpasswd;
+        if (\$arg_a) { set \$b 1; }
+        limit_except GET { deny all; }
+    }
     location /limited/ {
         claude_admin;
         claude_admin_password_file %%DIR%%/admin.htpasswd;
@@ -231,6 +239,13 @@ has_headers('a body of 64 KB and more', curl("$api/login", @data, '-d',
 has_headers('one of megabytes', curl("$api/login", @data, '-H',
     'Content-Length: 2000000', '-d', '{}', '--max-time', 5, '--http1.1'),
     413, 1);
+has_headers('one in chunks', curl("$api/login", @data, '-H',
+    'Transfer-Encoding: chunked', '-d', '"' . 'a' x 66_000 . '"',
+    '--http1.1'), 413, 1);
+has_headers('inside an if', curl("https://localhost:$tls/maybe/api/session"
+    . '?a=1'), 401, 1);
+has_headers('inside a limit_except', curl("https://localhost:$tls/maybe/"
+    . 'api/session', @data, '-d', '{}'), 403, 1);
 has_headers('refused by another', curl("https://localhost:$tls/limited/api/"
     . 'session'), 403, 1);
 has_headers('a page refused by another',

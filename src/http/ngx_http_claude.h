@@ -127,6 +127,8 @@ typedef struct {
     ngx_uint_t                 pass;        /* some location has one */
     ngx_http_claude_audit_log_t  *audit_log;  /* NULL: off */
     ngx_uint_t                 admin;       /* some location has one */
+    ngx_array_t               *names;       /* of ngx_str_t: those that pages
+                                             * may be redirected to */
     ngx_str_t                  https_port;  /* ":8443", or empty: the first
                                              * that listens with TLS */
 } ngx_http_claude_srv_conf_t;

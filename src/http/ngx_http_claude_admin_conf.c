@@ -8,6 +8,8 @@
 #include "ngx_http_claude_admin.h"
 
 
+static ngx_int_t ngx_http_claude_admin_names(ngx_conf_t *cf,
+    ngx_http_claude_admin_at_t *at);
 static ngx_int_t ngx_http_claude_admin_listens(ngx_conf_t *cf,
     ngx_http_claude_admin_at_t *at, ngx_uint_t *plain);
 static ngx_uint_t ngx_http_claude_admin_serves(ngx_http_conf_addr_t *addr,
@@ -266,12 +268,14 @@ ngx_http_claude_admin_check(ngx_conf_t *cf, ngx_http_claude_main_conf_t *mcf)
             return NGX_ERROR;
         }
 
-        if (ngx_http_claude_admin_listens(cf, &at[i], &plain) != NGX_OK) {
+        if (ngx_http_claude_admin_names(cf, &at[i]) != NGX_OK
+            || ngx_http_claude_admin_listens(cf, &at[i], &plain) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
         if (plain && at[i].lcf->admin.redirect.len == 0
-            && !ngx_http_claude_admin_is_name(&at[i].cscf->server_name))
+            && at[i].scf->names->nelts == 0)
         {
             ngx_http_claude_log_at(cf, &at[i].use->at,
                                    "\"%s\" on a listener without TLS needs "
@@ -282,6 +286,49 @@ ngx_http_claude_admin_check(ngx_conf_t *cf, ngx_http_claude_main_conf_t *mcf)
         }
 
         at[i].scf->admin = 1;
+    }
+
+    return NGX_OK;
+}
+
+
+/* nginx forgets them once the configuration is read */
+
+static ngx_int_t
+ngx_http_claude_admin_names(ngx_conf_t *cf, ngx_http_claude_admin_at_t *at)
+{
+    ngx_str_t               *copy;
+    ngx_uint_t               i;
+    ngx_http_server_name_t  *name;
+
+    if (at->scf->names != NULL) {
+        return NGX_OK;
+    }
+
+    at->scf->names = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+    if (at->scf->names == NULL) {
+        return NGX_ERROR;
+    }
+
+    name = at->cscf->server_names.elts;
+
+    for (i = 0; i < at->cscf->server_names.nelts; i++) {
+
+        if (!ngx_http_claude_admin_is_name(&name[i].name)
+#if (NGX_PCRE)
+            || name[i].regex
+#endif
+            )
+        {
+            continue;
+        }
+
+        copy = ngx_array_push(at->scf->names);
+        if (copy == NULL) {
+            return NGX_ERROR;
+        }
+
+        *copy = name[i].name;
     }
 
     return NGX_OK;

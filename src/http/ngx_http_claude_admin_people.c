@@ -177,13 +177,12 @@ ngx_http_claude_session_param(ngx_conf_t *cf, ngx_str_t *value, size_t skip,
 
     *msec = ngx_parse_time(&s, 0);
 
-    if (*msec >= 1 && *msec <= NGX_HTTP_CLAUDE_SESSION_DAY) {
+    if (*msec >= 1000 && *msec <= NGX_HTTP_CLAUDE_SESSION_DAY) {
         return NGX_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid time \"%V\": it must be longer than zero and "
-                       "at most 24h", value);
+                       "invalid time \"%V\": it must be 1s to 24h", value);
     return NGX_ERROR;
 }
 

@@ -201,6 +201,7 @@ ngx_http_claude_create_srv_conf(ngx_conf_t *cf)
      *
      *     conf->pass = 0;
      *     conf->admin = 0;
+     *     conf->names = NULL;
      *     conf->https_port = { 0, NULL };
      */
 
