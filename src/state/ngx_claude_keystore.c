@@ -554,6 +554,21 @@ ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
 }
 
 
+ngx_atomic_uint_t
+ngx_claude_keystore_patience(ngx_claude_keystore_t *ks)
+{
+    return ks->shm->patience;
+}
+
+
+void
+ngx_claude_keystore_be_patient(ngx_claude_keystore_t *ks,
+    ngx_atomic_uint_t size)
+{
+    ks->shm->patience = size;
+}
+
+
 ngx_uint_t
 ngx_claude_keystore_take_used(ngx_claude_keystore_t *ks,
     claude_change_t *uses, ngx_uint_t n)

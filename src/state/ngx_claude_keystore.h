@@ -197,6 +197,16 @@ ngx_uint_t ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *pos, const char *trouble);
 
 
+/*
+ * How far the log may grow before it is compacted: 0, or what the last attempt
+ * has set, of any process.  Single stores, no lock.
+ */
+
+ngx_atomic_uint_t ngx_claude_keystore_patience(ngx_claude_keystore_t *ks);
+void ngx_claude_keystore_be_patient(ngx_claude_keystore_t *ks,
+    ngx_atomic_uint_t size);
+
+
 /* takes up to n keys that were used since they were last taken, and returns
  * how many; what could not be stored is given back */
 
@@ -293,6 +303,7 @@ typedef enum {
     NGX_CLAUDE_TICK_USAGE,
     NGX_CLAUDE_TICK_TIDY,
     NGX_CLAUDE_TICK_SWEEP,
+    NGX_CLAUDE_TICK_COMPACT,
     NGX_CLAUDE_TICKS
 } ngx_claude_tick_e;
 

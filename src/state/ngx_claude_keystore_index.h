@@ -19,7 +19,7 @@
 
 /* goes up with any change below: a zone of another layout isn't taken over */
 
-#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0003
+#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0004
 
 /*
  * What is of no fixed length lies one after the other: name, sealed token,
@@ -122,6 +122,7 @@ struct ngx_claude_keys_shm_s {
 
     ngx_atomic_t            generation;
     ngx_atomic_t            ticks[NGX_CLAUDE_TICKS];
+    ngx_atomic_t            patience;   /* size of the log */
 
     ngx_claude_standing_t   standing[2];
     volatile ngx_uint_t     current;    /* which of them holds */

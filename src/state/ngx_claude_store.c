@@ -9,6 +9,10 @@
 
 #define NGX_CLAUDE_STORE_TICK   500
 
+/* how often one of them looks whether the store should be compacted */
+
+#define NGX_CLAUDE_STORE_COMPACT  60000
+
 /* keys whose last use is written at once */
 
 #define NGX_CLAUDE_STORE_USES   512
@@ -174,6 +178,12 @@ ngx_claude_store_tick(ngx_event_t *event)
                                     store->flush))
     {
         ngx_claude_store_flush(timer);
+    }
+
+    if (ngx_claude_keystore_tick(&store->keystore, NGX_CLAUDE_TICK_COMPACT,
+                                 NGX_CLAUDE_STORE_COMPACT))
+    {
+        store->ops->compact(store);
     }
 
     ngx_add_timer(event, NGX_CLAUDE_STORE_TICK);

@@ -90,6 +90,10 @@ typedef struct {
 
     /* worker, every tick: brings what others changed.  Doesn't block. */
     void                 (*tail)(ngx_claude_store_t *store);
+
+    /* worker, now and then: makes the store as short as what it holds, if
+     * that is worth it.  Doesn't block; changes go on meanwhile. */
+    void                 (*compact)(ngx_claude_store_t *store);
 } ngx_claude_store_ops_t;
 
 

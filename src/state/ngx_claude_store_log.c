@@ -56,7 +56,8 @@ const ngx_claude_store_ops_t  ngx_claude_store_log = {
     ngx_claude_store_log_load,
     ngx_claude_store_log_append,
     ngx_claude_store_log_modify,
-    ngx_claude_store_log_tail
+    ngx_claude_store_log_tail,
+    ngx_claude_store_log_compact
 };
 
 

@@ -53,6 +53,19 @@ typedef struct {
 } ngx_claude_log_job_t;
 
 
+/* a compaction: what its thread found */
+
+typedef struct {
+    ngx_thread_task_t       task;
+    ngx_claude_store_t     *store;
+    uint64_t                before;     /* bytes of the log */
+    uint64_t                after;
+    claude_rc_t             rc;
+    claude_log_error_t      error;
+    unsigned                busy:1;     /* it is under way */
+} ngx_claude_log_compaction_t;
+
+
 /* store->ctx; what a worker changes in it is its own copy */
 
 typedef struct {
@@ -63,6 +76,8 @@ typedef struct {
     ngx_claude_log_write_t  **last;
     ngx_claude_log_write_t   *writing;
     ngx_claude_log_write_t   *written;  /* durable, not visible yet */
+
+    ngx_claude_log_compaction_t  compaction;
 
     claude_header_t         header;     /* of a store that is missing */
 
@@ -145,6 +160,10 @@ ngx_int_t ngx_claude_store_log_modify(ngx_claude_store_t *store,
     const u_char id[CLAUDE_KEY_ID_LEN], ngx_claude_store_edit_pt edit,
     void *edit_data, ngx_claude_store_done_pt done, void *data);
 void ngx_claude_store_log_tail(ngx_claude_store_t *store);
+
+/* ngx_claude_store_log_compact.c */
+
+void ngx_claude_store_log_compact(ngx_claude_store_t *store);
 
 
 #endif /* NGX_CLAUDE_STORE_LOG_H */
