@@ -51,7 +51,8 @@ sub new {
 # the headers of a request of the page
 sub headers {
     my ($self) = @_;
-    return ['X-Forwarded-Proto: https', 'Origin: https://localhost',
+    return [$self->{plain} ? () : 'X-Forwarded-Proto: https',
+        'Origin: https://localhost',
         $self->{cookie} ? "Cookie: $self->{cookie}" : ()];
 }
 
