@@ -95,6 +95,8 @@ struct ngx_claude_ledger_s {
     uint32_t                unwritten;  /* deltas in use: the first of them */
     uint32_t                known;      /* models in use */
     uint64_t                lost;       /* calls without a delta */
+    uint64_t                told;       /* of these, in a log */
+    ngx_uint_t              failed;     /* the last writing, as was told */
     u_char                  hash_key[16];
 
     ngx_claude_ledger_redo_t  redo;

@@ -38,9 +38,7 @@ typedef struct {
     ngx_event_t             event;
     ngx_thread_task_t       task;
     ngx_claude_usage_job_t  job;
-    uint64_t                lost;       /* that was told */
     unsigned                busy:1;     /* a task is under way */
-    unsigned                failed:1;   /* the last one, as was told */
 } ngx_claude_usage_timer_t;
 
 
@@ -209,7 +207,7 @@ ngx_claude_usage_exit_process(ngx_cycle_t *cycle)
         ngx_claude_usage_work(&timer->job, timer->log);
         ngx_claude_usage_settle(timer);
 
-        if (timer->failed) {
+        if (timer->store->keystore.ledger->failed) {
             break;
         }
     }
@@ -257,7 +255,7 @@ ngx_claude_usage_due(ngx_claude_usage_timer_t *timer)
            || ngx_claude_keystore_tick(ks, NGX_CLAUDE_TICK_USAGE,
                                        timer->store->flush)
            || (ledger->unwritten > ledger->ndeltas / 2
-               && !timer->failed);
+               && !ledger->failed);
 }
 
 
@@ -382,7 +380,7 @@ ngx_claude_usage_worked(ngx_event_t *event)
 
     ngx_claude_usage_settle(timer);
 
-    if (more && !timer->failed) {
+    if (more && !timer->store->keystore.ledger->failed) {
         ngx_claude_usage_post(timer);
     }
 }
@@ -399,35 +397,35 @@ ngx_claude_usage_settle(ngx_claude_usage_timer_t *timer)
 }
 
 
-/* a line in the log when it begins, and when it is over */
+/* a line in the log when it begins, and when it is over, by whichever process
+ * it is: single stores, so no lock */
 
 static void
 ngx_claude_usage_tell(ngx_claude_usage_timer_t *timer)
 {
-    uint64_t                 lost;
+    ngx_claude_ledger_t     *ledger;
     ngx_claude_usage_job_t  *job;
 
     job = &timer->job;
+    ledger = timer->store->keystore.ledger;
 
-    if (job->rc != CLAUDE_OK && !timer->failed) {
-        timer->failed = 1;
+    if (job->rc != CLAUDE_OK && !ledger->failed) {
+        ledger->failed = 1;
         ngx_claude_usage_trouble(timer->log, job->dir, job->rc, &job->error);
 
-    } else if (job->rc == CLAUDE_OK && timer->failed) {
-        timer->failed = 0;
+    } else if (job->rc == CLAUDE_OK && ledger->failed) {
+        ledger->failed = 0;
         ngx_log_error(NGX_LOG_NOTICE, timer->log, 0,
                       "the usage history in \"%s\" is written again",
                       job->dir);
     }
 
-    lost = timer->store->keystore.ledger->lost;
-
-    if (lost != timer->lost) {
+    if (ledger->lost != ledger->told) {
+        ledger->told = ledger->lost;
         ngx_log_error(NGX_LOG_ERR, timer->log, 0,
                       "%uL calls are missing in the usage history: the "
                       "claude_keystore zone has no room to keep them until "
-                      "they are written", lost);
-        timer->lost = lost;
+                      "they are written", ledger->told);
     }
 }
 
