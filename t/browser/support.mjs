@@ -173,12 +173,13 @@ export async function until(what, test) {
   }
 }
 
-/** What axe finds on the page as it is. */
+/** What axe finds on the page as it is, or in the dialog that lies over it. */
 export async function axe(page) {
   if (!await page.evaluate(() => Boolean(window.axe))) {
     await page.evaluate(AXE);
   }
-  const found = await page.evaluate(() => window.axe.run());
+  const found = await page.evaluate(() => window.axe.run(
+    document.querySelector('dialog[open]') ?? document));
   return found.violations.flatMap(({ id, nodes }) =>
     nodes.map((node) => `${id}: ${node.target.join(' ')}`));
 }
