@@ -40,7 +40,7 @@ export async function eventsView(main) {
 
 class Events {
   constructor() {
-    this.next = 0;
+    this.next = '';     // the latest, and then what comes after them
     this.level = '';
     this.list = [];
     this.paused = false;
@@ -148,7 +148,9 @@ function row(event) {
     cell({ class: 'event' }, null,
       h('span', { class: `what ${good ? '' : 'bad'}` }, words(event)),
       event.event !== 'start' && event.code
-        && h('span', { class: 'code mono soft' }, event.code)),
+        && h('span', { class: 'code mono soft' }, event.code),
+      event.suppressed > 0
+        && h('span', { class: 'code soft' }, `× ${event.suppressed}`)),
     labelled('Key', event.keyId && h('a', { class: 'mono',
       href: `#/keys/${encodeURIComponent(event.keyId)}` }, event.keyId)),
     labelled('Address', event.address
