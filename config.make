@@ -3,7 +3,7 @@
 cat << END                                                >> $NGX_MAKEFILE
 
 $claude_assets_c:	$claude_assets $claude_embed
-	$claude_embed $claude_assets > \$@.new
+	sh $claude_embed $claude_assets > \$@.new
 	mv -f \$@.new \$@
 
 END

@@ -250,7 +250,7 @@ ngx_module_t  ngx_http_claude_module = {
     ngx_http_claude_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_claude_usage_exit_process,         /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -261,6 +261,8 @@ ngx_http_claude_postconfiguration(ngx_conf_t *cf)
 {
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
+
+    ngx_http_claude_status_init();
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -303,7 +305,9 @@ ngx_http_claude_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    if (ngx_claude_store_init_process(mcf->store, cycle) != NGX_OK) {
+    if (ngx_claude_store_init_process(mcf->store, cycle) != NGX_OK
+        || ngx_claude_usage_init_process(mcf->store, cycle) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

@@ -6,6 +6,7 @@
 
 #define CLAUDE_ACCOUNT_MINUTE  60000        /* ms */
 #define CLAUDE_ACCOUNT_DAY     86400        /* s */
+#define CLAUDE_ACCOUNT_CELL    UINT64_C(60000000000)    /* ns in a minute */
 #define CLAUDE_ACCOUNT_MAX     ((uint64_t) 1 << 62)
 
 /* ms after which a call may come again that found all slots taken, or a budget
@@ -23,6 +24,8 @@ static claude_err_e claude_account_budgets(claude_account_t *account,
     uint64_t *retry);
 static unsigned claude_account_spent(uint64_t used, uint64_t reserved,
     uint64_t limit, int64_t left, uint64_t *retry);
+static void claude_account_rerate(claude_account_t *account, uint32_t rate,
+    const claude_moment_t *now);
 static void claude_account_turn(claude_account_t *account,
     const claude_moment_t *now);
 static void claude_account_begin(claude_period_t *period, uint32_t number);
@@ -116,6 +119,8 @@ claude_account_admit(claude_account_t *account, const claude_limits_t *limits,
         rate.count = limits->requests;
         rate.period = CLAUDE_ACCOUNT_MINUTE;
         rate.burst = limits->requests;
+
+        claude_account_rerate(account, limits->requests, now);
 
         if (claude_gcra(&rate, now->ms, &account->request_tat,
                         &verdict->requests)
@@ -336,6 +341,34 @@ claude_account_spent(uint64_t used, uint64_t reserved, uint64_t limit,
     }
 
     return 1;
+}
+
+
+/* requests that came at another rate are as many at this one, up to a minute
+ * of them */
+
+static void
+claude_account_rerate(claude_account_t *account, uint32_t rate,
+    const claude_moment_t *now)
+{
+    int64_t   ahead;
+    uint64_t  ns, used;
+
+    if (account->rate == rate) {
+        return;
+    }
+
+    ns = now->ms * 1000000;
+    ahead = account->request_tat ? (int64_t) (account->request_tat - ns) : 0;
+
+    if (account->rate && ahead > 0) {
+        used = (uint64_t) ahead / (CLAUDE_ACCOUNT_CELL / account->rate);
+        used = (used < rate) ? used : rate;
+
+        account->request_tat = ns + used * (CLAUDE_ACCOUNT_CELL / rate);
+    }
+
+    account->rate = rate;
 }
 
 

@@ -50,7 +50,7 @@ typedef struct {
     uint64_t               reserved;    /* tokens, by running calls */
     uint64_t               reserved_cost;
     uint32_t               running;     /* calls */
-    uint32_t               unused;
+    uint32_t               rate;        /* requests a minute, of the tat */
     claude_period_t        day;
     claude_period_t        month;
 } claude_account_t;

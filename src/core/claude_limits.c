@@ -4,15 +4,10 @@
 #include "claude_json_writer.h"
 #include "claude_record.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 
 #define CLAUDE_LIMIT_MODEL_LEN  128     /* bytes of one name */
-#define CLAUDE_LIMIT_CIDR_LEN   (INET6_ADDRSTRLEN + 4)
-#define CLAUDE_LIMIT_MAPPED     96      /* bits of ::ffff:0:0/96 */
-#define CLAUDE_COST_UNIT        1000000
-#define CLAUDE_COST_DIGITS      6
 
 
 typedef struct {
@@ -35,12 +30,6 @@ static const char *claude_limit_address(claude_limits_t *limits,
     const claude_str_t *text);
 static unsigned claude_limit_has_model(const claude_limits_t *limits,
     const claude_str_t *name, unsigned *n);
-static unsigned claude_limit_cidr(const claude_str_t *text,
-    claude_cidr_t *cidr);
-static unsigned claude_limit_bare(const claude_cidr_t *cidr);
-static unsigned claude_limit_mapped(const unsigned char *addr);
-static unsigned claude_limit_in(const unsigned char *addr,
-    const claude_cidr_t *cidr);
 static unsigned claude_limit_is_array(claude_limit_e limit);
 static unsigned claude_limit_is_cost(claude_limit_e limit);
 static unsigned claude_limit_is_set(const claude_limits_t *limits,
@@ -267,7 +256,7 @@ claude_limit_address(claude_limits_t *limits, const claude_str_t *text)
     unsigned        i;
     claude_cidr_t   cidr, *other;
 
-    if (!claude_limit_cidr(text, &cidr)) {
+    if (claude_cidr_read(text, &cidr) != CLAUDE_OK) {
         return "must be addresses or CIDR prefixes, without bits set behind "
                "the prefix";
     }
@@ -289,79 +278,6 @@ claude_limit_address(claude_limits_t *limits, const claude_str_t *text)
     limits->addresses[limits->naddresses++] = cidr;
 
     return NULL;
-}
-
-
-static unsigned
-claude_limit_cidr(const claude_str_t *text, claude_cidr_t *cidr)
-{
-    char                  buf[CLAUDE_LIMIT_CIDR_LEN];
-    size_t                len;
-    uint64_t              bits;
-    claude_str_t          prefix;
-    const unsigned char  *slash;
-
-    slash = memchr(text->data, '/', text->len);
-    len = slash ? (size_t) (slash - text->data) : text->len;
-
-    if (len == 0 || len >= sizeof(buf) || memchr(text->data, 0, len)) {
-        return 0;
-    }
-
-    memcpy(buf, text->data, len);
-    buf[len] = '\0';
-
-    memset(cidr, 0, sizeof(claude_cidr_t));
-    cidr->prefix = 128;
-
-    if (inet_pton(AF_INET, buf, cidr->addr + 12) == 1) {
-        memset(cidr->addr + 10, 0xff, 2);
-        bits = 32;
-
-    } else if (inet_pton(AF_INET6, buf, cidr->addr) == 1) {
-        bits = 128;
-
-    } else {
-        return 0;
-    }
-
-    if (slash) {
-        prefix.data = slash + 1;
-        prefix.len = text->len - len - 1;
-
-        /* "/08" and "/+8" are typing errors, not prefixes */
-
-        if (prefix.len > 3 || (prefix.len > 1 && prefix.data[0] == '0')
-            || claude_json_uint(&prefix, bits, &bits) != CLAUDE_OK)
-        {
-            return 0;
-        }
-
-        cidr->prefix = bits;
-
-        if (memchr(buf, ':', len) == NULL) {
-            cidr->prefix += CLAUDE_LIMIT_MAPPED;
-        }
-    }
-
-    return claude_limit_bare(cidr);
-}
-
-
-/* whether nothing is set behind the prefix */
-
-static unsigned
-claude_limit_bare(const claude_cidr_t *cidr)
-{
-    unsigned  bit;
-
-    for (bit = cidr->prefix; bit < 128; bit++) {
-        if (cidr->addr[bit / 8] & (0x80 >> bit % 8)) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -546,31 +462,11 @@ claude_limit_put_models(claude_out_t *out, const claude_limits_t *limits)
 static void
 claude_limit_put_addresses(claude_out_t *out, const claude_limits_t *limits)
 {
-    char                  text[INET6_ADDRSTRLEN];
-    unsigned              i, prefix, bits;
-    const claude_cidr_t  *cidr;
+    unsigned  i;
 
     for (i = 0; i < limits->naddresses; i++) {
-        cidr = &limits->addresses[i];
-        prefix = cidr->prefix;
-        bits = 128;
-
-        if (claude_limit_mapped(cidr->addr)) {
-            prefix -= CLAUDE_LIMIT_MAPPED;
-            bits = 32;
-        }
-
-        (void) inet_ntop((bits == 32) ? AF_INET : AF_INET6,
-                         cidr->addr + (128 - bits) / 8, text, sizeof(text));
-
         claude_out_put(out, i ? ",\"" : "[\"", 2);
-        claude_out_put(out, text, strlen(text));
-
-        if (prefix < bits) {
-            claude_out_literal(out, "/");
-            claude_json_put_uint(out, prefix);
-        }
-
+        claude_cidr_put(out, &limits->addresses[i]);
         claude_out_literal(out, "\"");
     }
 
@@ -591,136 +487,17 @@ unsigned
 claude_limits_address(const claude_limits_t *limits,
     const unsigned char *addr, size_t len)
 {
-    unsigned       i;
-    unsigned char  full[16];
+    unsigned  i;
 
     if (limits->naddresses == 0) {
         return 1;
     }
 
-    if (len == 4) {
-        memset(full, 0, 10);
-        memset(full + 10, 0xff, 2);
-        memcpy(full + 12, addr, 4);
-
-    } else if (len == sizeof(full)) {
-        memcpy(full, addr, sizeof(full));
-
-    } else {
-        return 0;
-    }
-
     for (i = 0; i < limits->naddresses; i++) {
-        if (claude_limit_in(full, &limits->addresses[i])) {
+        if (claude_cidr_has(&limits->addresses[i], addr, len)) {
             return 1;
         }
     }
 
     return 0;
-}
-
-
-static unsigned
-claude_limit_in(const unsigned char *addr, const claude_cidr_t *cidr)
-{
-    unsigned  whole, rest;
-
-    if (claude_limit_mapped(addr) && !claude_limit_mapped(cidr->addr)) {
-        return 0;
-    }
-
-    whole = cidr->prefix / 8;
-    rest = cidr->prefix % 8;
-
-    return memcmp(addr, cidr->addr, whole) == 0
-           && (rest == 0
-               || ((addr[whole] ^ cidr->addr[whole]) >> (8 - rest)) == 0);
-}
-
-
-static unsigned
-claude_limit_mapped(const unsigned char *addr)
-{
-    static const unsigned char  mapped[12] = {
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff
-    };
-
-    return memcmp(addr, mapped, sizeof(mapped)) == 0;
-}
-
-
-void
-claude_cost_put(claude_out_t *out, uint64_t micro)
-{
-    size_t    len;
-    char      digits[CLAUDE_COST_DIGITS];
-    uint64_t  rest;
-
-    claude_json_put_uint(out, micro / CLAUDE_COST_UNIT);
-
-    rest = micro % CLAUDE_COST_UNIT;
-
-    if (rest == 0) {
-        return;
-    }
-
-    for (len = CLAUDE_COST_DIGITS; len-- > 0; rest /= 10) {
-        digits[len] = '0' + rest % 10;
-    }
-
-    len = CLAUDE_COST_DIGITS;
-
-    while (digits[len - 1] == '0') {
-        len--;
-    }
-
-    claude_out_literal(out, ".");
-    claude_out_put(out, digits, len);
-}
-
-
-claude_rc_t
-claude_cost_read(const claude_str_t *raw, uint64_t max, uint64_t *micro)
-{
-    size_t                i;
-    uint64_t              dollars, rest;
-    claude_str_t          part;
-    const unsigned char  *point;
-
-    point = memchr(raw->data, '.', raw->len);
-
-    part.data = raw->data;
-    part.len = point ? (size_t) (point - raw->data) : raw->len;
-
-    if (claude_json_uint(&part, max / CLAUDE_COST_UNIT, &dollars)
-        != CLAUDE_OK)
-    {
-        return CLAUDE_INVALID;
-    }
-
-    rest = 0;
-
-    if (point) {
-        part.data = point + 1;
-        part.len = raw->len - part.len - 1;
-
-        if (part.len > CLAUDE_COST_DIGITS
-            || claude_json_uint(&part, CLAUDE_COST_UNIT - 1, &rest)
-               != CLAUDE_OK)
-        {
-            return CLAUDE_INVALID;
-        }
-
-        for (i = part.len; i < CLAUDE_COST_DIGITS; i++) {
-            rest *= 10;
-        }
-    }
-
-    if (rest > max - dollars * CLAUDE_COST_UNIT) {
-        return CLAUDE_INVALID;
-    }
-
-    *micro = dollars * CLAUDE_COST_UNIT + rest;
-
-    return CLAUDE_OK;
 }

@@ -24,8 +24,8 @@
 #define CLAUDE_LIMITS_H
 
 
+#include "claude_addr.h"
 #include "claude_json_reader.h"
-#include "claude_out.h"
 
 
 #define CLAUDE_LIMIT_REQUESTS_MAX    1000000
@@ -36,14 +36,6 @@
 #define CLAUDE_LIMIT_MODELS_LEN      256    /* bytes of all names, each with
                                              * its length before it */
 #define CLAUDE_LIMIT_ADDRESSES       16
-
-
-/* an IPv4 address is ::ffff:a.b.c.d, its prefix 96 more */
-
-typedef struct {
-    unsigned char          addr[16];
-    unsigned char          prefix;
-} claude_cidr_t;
 
 
 typedef struct {

@@ -1,20 +1,16 @@
 
 #include "claude_password.h"
 
-#include "claude_file.h"
 #include "claude_json_reader.h"
 
 #include <crypt.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 
-static claude_password_rc_e claude_password_open(const char *path, int *fd);
 static claude_password_rc_e claude_password_line(const unsigned char *text,
     size_t len, claude_people_t *people);
 static claude_password_rc_e claude_password_bcrypt(const unsigned char *hash,
@@ -25,7 +21,7 @@ static claude_rc_t claude_password_crypt(const char *password,
 
 claude_password_rc_e
 claude_password_read(const char *path, claude_mem_t *mem,
-    claude_people_t *people, unsigned *line)
+    claude_people_t *people, unsigned *line, claude_secret_rc_e *secret)
 {
     int                    fd, err;
     ssize_t                n;
@@ -34,10 +30,10 @@ claude_password_read(const char *path, claude_mem_t *mem,
 
     *line = 0;
 
-    rc = claude_password_open(path, &fd);
+    *secret = claude_file_open_secret(path, &fd);
 
-    if (rc != CLAUDE_PASSWORD_OK) {
-        return rc;
+    if (*secret != CLAUDE_SECRET_OK) {
+        return CLAUDE_PASSWORD_FILE;
     }
 
     buf = malloc(CLAUDE_PEOPLE_FILE + 1);
@@ -51,7 +47,8 @@ claude_password_read(const char *path, claude_mem_t *mem,
     err = errno;
 
     if (n == -1) {
-        rc = CLAUDE_PASSWORD_IO;
+        *secret = CLAUDE_SECRET_IO;
+        rc = CLAUDE_PASSWORD_FILE;
 
     } else if (n > CLAUDE_PEOPLE_FILE) {
         rc = CLAUDE_PASSWORD_LARGE;
@@ -64,43 +61,6 @@ claude_password_read(const char *path, claude_mem_t *mem,
     free(buf);
     close(fd);
     errno = err;
-
-    return rc;
-}
-
-
-/* O_NONBLOCK: a FIFO in its place must not hang the caller */
-
-static claude_password_rc_e
-claude_password_open(const char *path, int *fd)
-{
-    struct stat           st;
-    claude_password_rc_e  rc;
-
-    *fd = open(path, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
-
-    if (*fd == -1) {
-        return (errno == ELOOP) ? CLAUDE_PASSWORD_SYMLINK
-                                : CLAUDE_PASSWORD_MISSING;
-    }
-
-    if (fstat(*fd, &st) == -1) {
-        rc = CLAUDE_PASSWORD_IO;
-
-    } else if (!S_ISREG(st.st_mode)) {
-        rc = CLAUDE_PASSWORD_NOT_FILE;
-
-    } else if (st.st_uid != 0 && st.st_uid != geteuid()) {
-        rc = CLAUDE_PASSWORD_OWNER;
-
-    } else if (st.st_mode & (S_IRWXG|S_IRWXO)) {
-        rc = CLAUDE_PASSWORD_MODE;
-
-    } else {
-        return CLAUDE_PASSWORD_OK;
-    }
-
-    close(*fd);
 
     return rc;
 }
@@ -246,22 +206,7 @@ claude_password_reason(claude_password_rc_e rc)
     case CLAUDE_PASSWORD_OK:
         return "is sound";
 
-    case CLAUDE_PASSWORD_MISSING:
-        return "can't be opened";
-
-    case CLAUDE_PASSWORD_SYMLINK:
-        return "is a symbolic link";
-
-    case CLAUDE_PASSWORD_NOT_FILE:
-        return "is not a regular file";
-
-    case CLAUDE_PASSWORD_OWNER:
-        return "belongs to another user";
-
-    case CLAUDE_PASSWORD_MODE:
-        return "is accessible to group or others";
-
-    case CLAUDE_PASSWORD_IO:
+    case CLAUDE_PASSWORD_FILE:
         return "can't be read";
 
     case CLAUDE_PASSWORD_EMPTY:

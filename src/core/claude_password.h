@@ -11,7 +11,7 @@
 #define CLAUDE_PASSWORD_H
 
 
-#include "claude_core.h"
+#include "claude_file.h"
 
 
 #define CLAUDE_PERSON_MAX         64    /* bytes of a name */
@@ -44,13 +44,8 @@ typedef struct {
 typedef enum {
     CLAUDE_PASSWORD_OK = 0,
 
-    /* of the file; MISSING and IO leave errno */
-    CLAUDE_PASSWORD_MISSING,
-    CLAUDE_PASSWORD_SYMLINK,
-    CLAUDE_PASSWORD_NOT_FILE,
-    CLAUDE_PASSWORD_OWNER,          /* neither root's nor the caller's */
-    CLAUDE_PASSWORD_MODE,           /* accessible to group or others */
-    CLAUDE_PASSWORD_IO,
+    /* of the file: *secret says which; errno */
+    CLAUDE_PASSWORD_FILE,
     CLAUDE_PASSWORD_EMPTY,          /* nobody could sign in */
     CLAUDE_PASSWORD_LARGE,
     CLAUDE_PASSWORD_NO_MEMORY,
@@ -67,18 +62,20 @@ typedef enum {
 /*
  * Reads the file, which must be regular, no symlink, owned by root or the
  * caller, and closed to group and others.  Empty lines and those that begin
- * with "#" say nothing.  *line is where it is wrong, or 0.
+ * with "#" say nothing.  *line is where it is wrong, or 0; CLAUDE_PASSWORD_FILE
+ * comes with *secret, and with errno for two of those.
  */
 
 claude_password_rc_e claude_password_read(const char *path,
-    claude_mem_t *mem, claude_people_t *people, unsigned *line);
+    claude_mem_t *mem, claude_people_t *people, unsigned *line,
+    claude_secret_rc_e *secret);
 
 /* the same of text in memory */
 
 claude_password_rc_e claude_password_parse(const unsigned char *text,
     size_t len, claude_mem_t *mem, claude_people_t *people, unsigned *line);
 
-/* a clause: "can't be opened" */
+/* a clause: "names nobody"; of CLAUDE_PASSWORD_FILE secret has a better one */
 
 const char *claude_password_reason(claude_password_rc_e rc);
 

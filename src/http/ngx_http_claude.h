@@ -25,6 +25,7 @@
 #include <sodium.h>
 
 #include "../state/ngx_claude_store.h"
+#include "../state/ngx_claude_usage.h"
 #include "../state/ngx_claude_limit.h"
 #include "../state/ngx_claude_ring.h"
 #include "../state/ngx_claude_attempts.h"
@@ -35,6 +36,9 @@
 #include "../core/claude_json_writer.h"
 #include "../core/claude_password.h"
 #include "../core/claude_sse.h"
+
+
+#define NGX_HTTP_CLAUDE_VERSION     "0.1.0"
 
 
 /* bytes of a body above which it is translated in a thread */
@@ -123,6 +127,8 @@ typedef struct {
     ngx_uint_t                 pass;        /* some location has one */
     ngx_http_claude_audit_log_t  *audit_log;  /* NULL: off */
     ngx_uint_t                 admin;       /* some location has one */
+    ngx_array_t               *names;       /* of ngx_str_t: those that pages
+                                             * may be redirected to */
     ngx_str_t                  https_port;  /* ":8443", or empty: the first
                                              * that listens with TLS */
 } ngx_http_claude_srv_conf_t;
@@ -200,6 +206,9 @@ struct ngx_http_claude_ctx_s {
     claude_err_e               key_error;   /* of the look-up */
     claude_gcra_t              limit;
     ngx_shm_zone_t            *limit_zone;  /* that limit is of */
+    claude_verdict_t           quota;       /* of the key's own limits */
+    ngx_claude_call_t          call;
+    uint64_t                   cost;        /* micro-dollars, once it ended */
     claude_err_e               error;       /* that was, or will be, said */
     const ngx_str_t           *csp;         /* a page's own, or NULL */
     ngx_http_claude_admin_ctx_t  *admin;    /* NULL: no request of its */
@@ -243,6 +252,8 @@ struct ngx_http_claude_ctx_s {
     unsigned                   limited:1;   /* limit is filled */
     unsigned                   rejected:1;  /* by the limit */
     unsigned                   refused:1;   /* and an event tells of it */
+    unsigned                   checked:1;   /* quota is filled */
+    unsigned                   billed:1;    /* cost is filled */
     unsigned                   looked_up:1;
     unsigned                   allowed:1;   /* a checked key: may pass */
     unsigned                   answered:1;  /* the answer is the module's */
@@ -256,6 +267,7 @@ struct ngx_http_claude_ctx_s {
     unsigned                   failed:1;    /* in-band error is written */
     unsigned                   queued:1;
     unsigned                   timed:1;     /* ttft is filled */
+    unsigned                   noted:1;     /* that an answer began */
 };
 
 
@@ -346,6 +358,32 @@ void ngx_http_claude_lookup(ngx_http_request_t *r,
 
 void ngx_http_claude_hide_key(ngx_http_request_t *r);
 
+/* ngx_http_claude_quota.c: the limits of a key */
+
+/* the access phase, with ctx->key: CLAUDE_ERR_NONE, or why it is refused */
+
+claude_err_e ngx_http_claude_quota_begin(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
+
+/* the same once the body is translated, before any call of the bridge */
+
+claude_err_e ngx_http_claude_quota_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* the call may use this model; asked for by name, known upstream as target */
+
+ngx_uint_t ngx_http_claude_quota_model(ngx_http_claude_ctx_t *ctx,
+    const claude_str_t *name, const claude_str_t *target);
+
+/* what has come of the answer so far */
+
+void ngx_http_claude_quota_note(ngx_http_claude_ctx_t *ctx);
+
+/* the call is over, however: gives back what it holds and counts what it used,
+ * the first time it is told */
+
+void ngx_http_claude_quota_end(ngx_http_claude_ctx_t *ctx);
+
 /* ngx_http_claude_route.c */
 
 const ngx_http_claude_route_t *ngx_http_claude_find_route(
@@ -398,6 +436,12 @@ ngx_int_t ngx_http_claude_upstream_create(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_http_upstream_conf_t *conf,
     ngx_int_t (*create)(ngx_http_request_t *r),
     ngx_int_t (*process)(ngx_http_request_t *r));
+
+/* ctx->reply, ready for the answer; all memory is the event loop's from here on
+ */
+
+ngx_int_t ngx_http_claude_start_reply(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 
 /* create_request of a call of the model: ctx->messages, for ctx->key */
 
@@ -574,7 +618,7 @@ ngx_uint_t ngx_http_claude_admin_is_api(ngx_http_request_t *r);
 
 ngx_uint_t ngx_http_claude_is_https(ngx_http_request_t *r);
 
-/* ngx_http_claude_admin_conf.c */
+/* ngx_http_claude_admin_conf.c, ngx_http_claude_admin_people.c */
 
 char *ngx_http_claude_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_claude_admin_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -609,6 +653,16 @@ ngx_int_t ngx_http_claude_one_model(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 ngx_int_t ngx_http_claude_health(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+
+/* create_request of a question to the bridge how it is */
+
+ngx_int_t ngx_http_claude_create_health(ngx_http_request_t *r);
+
+/* ngx_http_claude_admin_status.c */
+
+/* in the master, when it reads its configuration: since when it runs */
+
+void ngx_http_claude_status_init(void);
 
 /* ngx_http_claude_variables.c */
 

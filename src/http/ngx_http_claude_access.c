@@ -25,6 +25,7 @@ ngx_int_t
 ngx_http_claude_access_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
+    claude_err_e                 err;
     ngx_http_claude_ctx_t       *ctx;
     ngx_http_claude_loc_conf_t  *lcf;
 
@@ -48,6 +49,7 @@ ngx_http_claude_access_handler(ngx_http_request_t *r)
     rc = ngx_http_claude_check_limit(r, ctx, lcf);
 
     if (rc == NGX_BUSY) {
+        ngx_http_claude_tell_refusal(r, ctx, CLAUDE_ERR_RATE_LIMIT);
         return ngx_http_claude_refuse(r, ctx, CLAUDE_ERR_RATE_LIMIT);
     }
 
@@ -70,7 +72,14 @@ ngx_http_claude_access_handler(ngx_http_request_t *r)
     ngx_http_claude_lookup(r, ctx);
 
     if (ctx->key == NULL) {
+        ngx_http_claude_tell_refusal(r, ctx, ctx->key_error);
         return ngx_http_claude_refuse(r, ctx, ctx->key_error);
+    }
+
+    err = ngx_http_claude_quota_begin(r, ctx, lcf);
+
+    if (err != CLAUDE_ERR_NONE) {
+        return ngx_http_claude_refuse(r, ctx, err);
     }
 
     ctx->allowed = 1;
@@ -154,6 +163,11 @@ ngx_http_claude_inherit(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     ctx->refused = old->refused;
     ctx->limit = old->limit;
     ctx->limit_zone = old->limit_zone;
+
+    ctx->checked = old->checked;
+    ctx->quota = old->quota;
+    ctx->call = old->call;
+    old->call.running = 0;
 }
 
 
@@ -162,6 +176,7 @@ ngx_http_claude_cleanup(void *data)
 {
     ngx_http_claude_ctx_t *ctx = data;
 
+    ngx_http_claude_quota_end(ctx);
     ngx_http_claude_watch_remove(ctx);
     ngx_http_claude_forget_secret(ctx);
     ngx_http_claude_body_free(ctx);
@@ -226,8 +241,6 @@ ngx_http_claude_refuse(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
-    ngx_http_claude_tell_refusal(r, ctx, err);
-
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
         ctx->error = err;
         ngx_http_claude_hide_key(r);
@@ -238,13 +251,24 @@ ngx_http_claude_refuse(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 }
 
 
-/* once a request, whatever internal redirects follow */
+/*
+ * Once a request, whatever internal redirects follow.  What a key's own limits
+ * refuse is told by ngx_http_claude_quota.c.
+ */
 
 static void
 ngx_http_claude_tell_refusal(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, claude_err_e err)
 {
-    if (ctx->refused) {
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* who comes without a key where others may allow it, asks for nothing */
+
+    if (ctx->refused
+        || (clcf->satisfy == NGX_HTTP_SATISFY_ANY && err == CLAUDE_ERR_NO_KEY))
+    {
         return;
     }
 

@@ -4,9 +4,12 @@
  * request, and how one is answered.
  *
  *   admin         content handler: HTTPS, route, session, same origin, body
- *   admin_conf    its directives, and what only the whole configuration shows
- *   admin_login   login, logout, sessions           (own table of routes)
- *   admin_keys    keys: list, make, change, rotate  (own table)
+ *   admin_origin    TLS or not, this host's page or another's
+ *   admin_conf      its directives, and what the whole configuration shows
+ *   admin_people    the password file, the zones of sessions
+ *   admin_sessions  the cookie; sessions
+ *   admin_login     login: bcrypt in threads        (own table of routes)
+ *   admin_keys      keys: list, make, change, rotate  (own table)
  *   …
  */
 
@@ -129,7 +132,7 @@ ngx_int_t ngx_http_claude_admin_to_https(ngx_http_request_t *r);
 ngx_uint_t ngx_http_claude_admin_is_name(const ngx_str_t *name);
 
 
-/* ngx_http_claude_admin_conf.c */
+/* ngx_http_claude_admin_people.c */
 
 /* the person with that credential, or NULL */
 

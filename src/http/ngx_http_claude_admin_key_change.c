@@ -25,6 +25,7 @@ typedef struct {
     claude_rc_t                rc;
     claude_err_e               err;         /* where rc is an error */
     const char                *reason;
+    ngx_uint_t                 written;     /* perhaps; set in a thread */
     unsigned                   shows:1;     /* the key, this once */
     unsigned                   calling:1;   /* the store */
     unsigned                   ended:1;     /* while it was called */
@@ -54,8 +55,6 @@ static claude_rc_t ngx_http_claude_admin_edit(claude_record_t *record,
 static claude_rc_t ngx_http_claude_admin_edit_key(claude_record_t *record,
     void *data);
 static claude_rc_t ngx_http_claude_admin_edit_token(claude_record_t *record,
-    void *data);
-static claude_rc_t ngx_http_claude_admin_edit_back(claude_record_t *record,
     void *data);
 static ngx_int_t ngx_http_claude_admin_changed(ngx_http_request_t *r,
     ngx_http_claude_admin_ctx_t *actx);
@@ -296,6 +295,7 @@ ngx_http_claude_admin_change_append(ngx_http_request_t *r,
     put->op = CLAUDE_OP_PUT;
     put->record = change->record;
 
+    change->written = 1;
     change->calling = 1;
 
     rc = change->store->ops->append(change->store, put, 1,
@@ -353,7 +353,7 @@ ngx_http_claude_admin_change_done(void *data, claude_rc_t rc,
 {
     ngx_http_claude_admin_change_t *change = data;
 
-    if (rc == CLAUDE_TOO_LARGE
+    if (rc == CLAUDE_TOO_LARGE && change->written
         && ngx_http_claude_admin_take_back(change) == NGX_OK)
     {
         return;
@@ -384,14 +384,28 @@ ngx_http_claude_admin_change_done(void *data, claude_rc_t rc,
 static ngx_int_t
 ngx_http_claude_admin_take_back(ngx_http_claude_admin_change_t *change)
 {
-    ngx_claude_store_edit_pt  edit;
+    ngx_int_t         rc;
+    claude_change_t  *back;
 
-    edit = (change->event == NGX_HTTP_CLAUDE_AUDIT_KEY_CREATED)
-           ? NULL : ngx_http_claude_admin_edit_back;
+    back = ngx_calloc(sizeof(claude_change_t), ngx_cycle->log);
+    if (back == NULL) {
+        return NGX_ERROR;
+    }
 
-    return change->store->ops->modify(change->store, change->id, edit, change,
-                                      ngx_http_claude_admin_taken_back,
-                                      change);
+    if (change->event == NGX_HTTP_CLAUDE_AUDIT_KEY_CREATED) {
+        back->op = CLAUDE_OP_DELETE;
+        ngx_memcpy(back->record.id, change->id, CLAUDE_KEY_ID_LEN);
+
+    } else {
+        back->op = CLAUDE_OP_PUT;
+        back->record = change->before;
+    }
+
+    rc = change->store->ops->append(change->store, back, 1,
+                                    ngx_http_claude_admin_taken_back, change);
+    ngx_free(back);
+
+    return rc;
 }
 
 
@@ -401,11 +415,10 @@ ngx_http_claude_admin_taken_back(void *data, claude_rc_t rc,
 {
     ngx_http_claude_admin_change_t *change = data;
 
-    if (rc != CLAUDE_OK && rc != CLAUDE_DECLINED) {
+    if (rc != CLAUDE_OK) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
                       "key %*s could not be put back as it was: %s",
-                      (size_t) CLAUDE_KEY_ID_LEN, change->id,
-                      reason ? reason : "it has changed again");
+                      (size_t) CLAUDE_KEY_ID_LEN, change->id, reason);
     }
 
     change->rc = CLAUDE_TOO_LARGE;
@@ -449,6 +462,7 @@ ngx_http_claude_admin_edit(claude_record_t *record, void *data)
     ngx_http_claude_admin_change_t *change = data;
 
     change->before = *record;
+    change->written = 1;
 
     claude_form_apply(&change->form, record);
 
@@ -466,13 +480,14 @@ ngx_http_claude_admin_edit_key(claude_record_t *record, void *data)
     time_t  until;
 
     change->before = *record;
+    change->written = 1;
 
     until = change->form.grace ? change->now + (time_t) change->form.grace : 0;
 
     /* CLAUDE_DECLINED would mean that there is no such key */
 
-    if (claude_record_rotate(change->store->secrets, record, until,
-                             change->key)
+    if (claude_record_rotate(&change->store->secrets[NGX_CLAUDE_SECRETS_TASK],
+                             record, until, change->key)
         != CLAUDE_OK)
     {
         return CLAUDE_INVALID;
@@ -493,35 +508,17 @@ ngx_http_claude_admin_edit_token(claude_record_t *record, void *data)
     claude_str_t  token;
 
     change->before = *record;
+    change->written = 1;
 
     token.data = change->form.token;
     token.len = change->form.token_len;
 
-    rc = claude_record_replace(change->store->secrets, record, &token);
+    rc = claude_record_replace(
+             &change->store->secrets[NGX_CLAUDE_SECRETS_TASK], record, &token);
 
     change->record = *record;
 
     return rc;
-}
-
-
-/* unless somebody else has changed it meanwhile */
-
-static claude_rc_t
-ngx_http_claude_admin_edit_back(claude_record_t *record, void *data)
-{
-    ngx_http_claude_admin_change_t *change = data;
-
-    change->before.last_used = record->last_used;
-    change->record.last_used = record->last_used;
-
-    if (ngx_memcmp(record, &change->record, sizeof(claude_record_t)) != 0) {
-        return CLAUDE_INVALID;
-    }
-
-    *record = change->before;
-
-    return CLAUDE_OK;
 }
 
 

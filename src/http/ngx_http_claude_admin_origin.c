@@ -240,9 +240,8 @@ static ngx_int_t
 ngx_http_claude_admin_target(ngx_http_request_t *r, ngx_str_t *host,
     ngx_str_t *port)
 {
+    ngx_str_t                   *name;
     ngx_uint_t                   i;
-    ngx_http_server_name_t      *name;
-    ngx_http_core_srv_conf_t    *cscf;
     ngx_http_claude_srv_conf_t  *scf;
     ngx_http_claude_loc_conf_t  *lcf;
 
@@ -254,28 +253,30 @@ ngx_http_claude_admin_target(ngx_http_request_t *r, ngx_str_t *host,
         return NGX_OK;
     }
 
-    cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
     scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
 
-    *host = cscf->server_name;
+    if (scf->names == NULL || scf->names->nelts == 0) {
+        return NGX_DECLINED;
+    }
+
+    name = scf->names->elts;
+
+    *host = name[0];
     *port = scf->https_port;
 
-    name = cscf->server_names.elts;
+    for (i = 1; i < scf->names->nelts; i++) {
 
-    for (i = 0; i < cscf->server_names.nelts; i++) {
-
-        if (ngx_http_claude_admin_is_name(&name[i].name)
-            && name[i].name.len == r->headers_in.server.len
-            && ngx_strncasecmp(name[i].name.data, r->headers_in.server.data,
-                               name[i].name.len)
+        if (name[i].len == r->headers_in.server.len
+            && ngx_strncasecmp(name[i].data, r->headers_in.server.data,
+                               name[i].len)
                == 0)
         {
-            *host = name[i].name;
-            return NGX_OK;
+            *host = name[i];
+            break;
         }
     }
 
-    return ngx_http_claude_admin_is_name(host) ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
 }
 
 

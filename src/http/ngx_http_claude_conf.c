@@ -201,6 +201,7 @@ ngx_http_claude_create_srv_conf(ngx_conf_t *cf)
      *
      *     conf->pass = 0;
      *     conf->admin = 0;
+     *     conf->names = NULL;
      *     conf->https_port = { 0, NULL };
      */
 
@@ -301,6 +302,14 @@ ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    /* health is answered without delay, or said to be bad */
+
+    conf->health = conf->upstream;
+    conf->health.connect_timeout = ngx_min(conf->upstream.connect_timeout,
+                                           NGX_HTTP_CLAUDE_HEALTH_TIMEOUT);
+    conf->health.send_timeout = conf->health.connect_timeout;
+    conf->health.read_timeout = conf->health.connect_timeout;
+
     return ngx_http_claude_merge_access(cf, prev, conf);
 }
 
@@ -325,7 +334,7 @@ ngx_http_claude_merge_access(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
         conf->limit_set = 1;
     }
 
-    if (conf->auth == 1 || conf->pass != NULL) {
+    if (conf->auth == 1 || conf->pass != NULL || conf->admin.on) {
         ngx_http_claude_warn_log(cf,
                ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     }
@@ -342,14 +351,6 @@ ngx_http_claude_merge_access(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
     }
 
     conf->auth = 1;
-
-    /* health is answered without delay, or said to be bad */
-
-    conf->health = conf->upstream;
-    conf->health.connect_timeout = ngx_min(conf->upstream.connect_timeout,
-                                           NGX_HTTP_CLAUDE_HEALTH_TIMEOUT);
-    conf->health.send_timeout = conf->health.connect_timeout;
-    conf->health.read_timeout = conf->health.connect_timeout;
 
     if (!conf->limit_set) {
         conf->limit = ngx_http_claude_default_limit(cf);
@@ -467,8 +468,8 @@ ngx_http_claude_warn_log(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
             mcf->warned = 1;
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                           "the \"error_log\" of location \"%V\" is at level "
-                          "\"info\" or \"debug\": nginx writes API keys of "
-                          "clients to it", &clcf->name);
+                          "\"info\" or \"debug\": nginx writes API keys and "
+                          "cookies of clients to it", &clcf->name);
             return;
         }
     }

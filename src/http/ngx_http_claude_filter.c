@@ -63,6 +63,12 @@ ngx_http_claude_header_filter(ngx_http_request_t *r)
         ctx->error = CLAUDE_ERR_NONE;
     }
 
+    /* a client that lingers holds nothing any more */
+
+    if (ctx != NULL && ctx->answered && r->upstream == NULL) {
+        ngx_http_claude_quota_end(ctx);
+    }
+
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
     if ((lcf->pass != NULL || lcf->admin.on || (ctx != NULL && ctx->answered))

@@ -11,6 +11,10 @@ static ngx_int_t ngx_http_claude_security_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_limit_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_limit_header(ngx_http_request_t *r,
+    const char **names, uint64_t limit, uint64_t remaining, uint64_t ms);
+static uint64_t ngx_http_claude_retry(ngx_http_claude_ctx_t *ctx,
+    const claude_fault_t *fault);
 static ngx_int_t ngx_http_claude_number_header(ngx_http_request_t *r,
     const char *name, ngx_uint_t value);
 
@@ -132,12 +136,14 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
 {
     ngx_str_t                     id;
     ngx_http_variable_value_t    *vv;
+    ngx_http_claude_srv_conf_t   *scf;
     ngx_http_claude_loc_conf_t   *lcf;
     ngx_http_claude_main_conf_t  *mcf;
 
     static ngx_str_t  no_store = ngx_string("no-store");
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
     vv = ngx_http_get_indexed_variable(r, mcf->request_id);
@@ -151,7 +157,9 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
         }
     }
 
-    if (lcf->admin.on
+    /* a request that could not be parsed has no location */
+
+    if ((lcf->admin.on || (scf->admin && r->phase_handler == 0))
         && ngx_http_claude_add_header(r, "Cache-Control", &no_store)
            != NGX_OK)
     {
@@ -166,8 +174,7 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    if (ctx != NULL && ctx->limited
-        && ngx_http_claude_limit_headers(r, ctx) != NGX_OK)
+    if (ctx != NULL && ngx_http_claude_limit_headers(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -211,20 +218,62 @@ ngx_http_claude_security_headers(ngx_http_request_t *r,
 }
 
 
+/* of two limits of requests, the address's and the key's, the nearer one */
+
 static ngx_int_t
 ngx_http_claude_limit_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx)
 {
-    u_char      *p;
-    uint64_t     ms;
-    ngx_str_t    reset;
+    claude_gcra_t           *key, *limit;
+    const claude_verdict_t  *quota;
 
-    if (ngx_http_claude_number_header(r, "X-RateLimit-Limit-Requests",
-                                      ctx->limit.limit)
-        != NGX_OK
-        || ngx_http_claude_number_header(r, "X-RateLimit-Remaining-Requests",
-                                         ctx->limit.remaining)
+    static const char  *requests[] = {
+        "X-RateLimit-Limit-Requests", "X-RateLimit-Remaining-Requests",
+        "X-RateLimit-Reset-Requests"
+    };
+
+    static const char  *tokens[] = {
+        "X-RateLimit-Limit-Tokens", "X-RateLimit-Remaining-Tokens",
+        "X-RateLimit-Reset-Tokens"
+    };
+
+    quota = &ctx->quota;
+    key = &ctx->quota.requests;
+    limit = ctx->limited ? &ctx->limit : NULL;
+
+    if (key->limit != 0
+        && (limit == NULL || key->remaining <= limit->remaining))
+    {
+        limit = key;
+    }
+
+    if (limit != NULL
+        && ngx_http_claude_limit_header(r, requests, limit->limit,
+                                        limit->remaining, limit->reset)
            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (quota->tokens == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_claude_limit_header(r, tokens, quota->tokens,
+                                        quota->tokens_left,
+                                        quota->tokens_reset);
+}
+
+
+static ngx_int_t
+ngx_http_claude_limit_header(ngx_http_request_t *r, const char **names,
+    uint64_t limit, uint64_t remaining, uint64_t ms)
+{
+    u_char     *p;
+    ngx_str_t   reset;
+
+    if (ngx_http_claude_number_header(r, names[0], limit) != NGX_OK
+        || ngx_http_claude_number_header(r, names[1], remaining) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -236,7 +285,6 @@ ngx_http_claude_limit_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ms = ctx->limit.reset;
     reset.data = p;
 
     if (ms < 1000) {
@@ -251,8 +299,7 @@ ngx_http_claude_limit_headers(ngx_http_request_t *r,
 
     reset.len = p - reset.data;
 
-    return ngx_http_claude_add_header(r, "X-RateLimit-Reset-Requests",
-                                      &reset);
+    return ngx_http_claude_add_header(r, names[2], &reset);
 }
 
 
@@ -265,7 +312,8 @@ ngx_int_t
 ngx_http_claude_error_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault)
 {
-    uint64_t  ms;
+    uint64_t        ms;
+    claude_fault_t  told;
 
     static ngx_str_t  yes = ngx_string("true");
     static ngx_str_t  no = ngx_string("false");
@@ -279,17 +327,16 @@ ngx_http_claude_error_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    ms = ngx_http_claude_retry(ctx, fault);
+
+    told = *fault;
+    told.retry_after = (ms + 999) / 1000;
+
     if (ngx_http_claude_add_header(r, "X-Should-Retry",
-                                   claude_fault_retryable(fault) ? &yes : &no)
+                                   claude_fault_retryable(&told) ? &yes : &no)
         != NGX_OK)
     {
         return NGX_ERROR;
-    }
-
-    ms = (uint64_t) fault->retry_after * 1000;
-
-    if (fault->err == CLAUDE_ERR_RATE_LIMIT && ctx->limited) {
-        ms = ctx->limit.retry;
     }
 
     if (ms == 0) {
@@ -303,4 +350,21 @@ ngx_http_claude_error_headers(ngx_http_request_t *r,
     }
 
     return ngx_http_claude_number_header(r, "Retry-After-Ms", ms);
+}
+
+
+/* ms until the request may pass; 0: not known */
+
+static uint64_t
+ngx_http_claude_retry(ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault)
+{
+    if (fault->err == CLAUDE_ERR_RATE_LIMIT && ctx->rejected) {
+        return ctx->limit.retry;
+    }
+
+    if (ctx->checked && fault->err == ctx->quota.err) {
+        return ctx->quota.retry;
+    }
+
+    return (uint64_t) fault->retry_after * 1000;
 }

@@ -79,7 +79,7 @@ ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     store->secrets = ngx_http_claude_secret_alloc(cf,
-                                                  sizeof(claude_secrets_t));
+                         NGX_CLAUDE_SECRETS_N * sizeof(claude_secrets_t));
     if (store->secrets == NULL) {
         return NGX_CONF_ERROR;
     }

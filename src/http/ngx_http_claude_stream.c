@@ -232,6 +232,11 @@ ngx_http_claude_feed(ngx_http_claude_ctx_t *ctx, const ngx_str_t *bytes,
             rc = claude_reply_feed(&ctx->reply, ctx->dialect, &data, out);
         }
 
+        if (ctx->reply.started && !ctx->noted) {
+            ctx->noted = 1;
+            ngx_http_claude_quota_note(ctx);
+        }
+
         if (ctx->reply.content && !ctx->timed) {
             ctx->timed = 1;
             ctx->ttft = ngx_http_claude_elapsed(ctx->request);

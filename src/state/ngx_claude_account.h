@@ -18,5 +18,9 @@
 
 typedef claude_account_t  ngx_claude_account_t;
 
+/* what lies beside: ngx_claude_ledger.h */
+
+typedef struct ngx_claude_ledger_s  ngx_claude_ledger_t;
+
 
 #endif /* NGX_CLAUDE_ACCOUNT_H */

@@ -21,7 +21,7 @@
 #define NGX_CLAUDE_ATTEMPTS         5
 #define NGX_CLAUDE_ATTEMPTS_WINDOW  (15 * 60 * 1000)
 
-/* holds some 25,000 addresses */
+/* holds some 37,000 addresses */
 
 #define NGX_CLAUDE_ATTEMPTS_SIZE    (2 * 1024 * 1024)
 

@@ -36,7 +36,11 @@ ngx_claude_keystore_create(ngx_claude_keystore_t *ks)
     ks->shpool = (ngx_slab_pool_t *) ks->zone->shm.addr;
     ks->shm = ngx_slab_calloc(ks->shpool, sizeof(ngx_claude_keys_shm_t));
 
-    if (ks->shm == NULL || ngx_claude_keystore_carve(ks) != NGX_OK) {
+    ks->ledger = ngx_claude_ledger_create(ks->shpool);
+
+    if (ks->shm == NULL || ks->ledger == NULL
+        || ngx_claude_keystore_carve(ks) != NGX_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, ks->zone->shm.log, 0,
                       "claude_keystore zone \"%V\" is too small for one key",
                       &ks->zone->shm.name);
@@ -45,6 +49,7 @@ ngx_claude_keystore_create(ngx_claude_keystore_t *ks)
 
     shm = ks->shm;
 
+    shm->ledger = ks->ledger;
     shm->free = NGX_CLAUDE_SLOT_NONE;
     randombytes_buf(shm->hash_key, sizeof(shm->hash_key));
 
@@ -140,6 +145,8 @@ ngx_claude_keystore_attach(ngx_claude_keystore_t *ks)
         return NGX_DECLINED;
     }
 
+    ks->ledger = ks->shm->ledger;
+
     return NGX_OK;
 }
 
@@ -195,6 +202,7 @@ ngx_claude_keystore_find(ngx_claude_keystore_t *ks,
     key->ref.slot = slot;
     key->ref.version = record->version;
     key->ref.rotation = record->rotation - previous;
+    key->ref.until = 0;
 
     (void) ngx_claude_keystore_serves(record, &key->ref, now);
 
@@ -258,13 +266,19 @@ ngx_claude_keystore_limits(ngx_claude_keys_shm_t *shm,
 }
 
 
-/* whether the key of ref, which has the record's version, serves */
+/*
+ * Whether calls of the key of ref, which has the record's version, go on.  One
+ * that merely came to the end that ref knows lets them; an end that was moved
+ * to what has passed doesn't.
+ */
 
 static ngx_uint_t
 ngx_claude_keystore_serves(const ngx_claude_record_t *record,
     ngx_claude_key_ref_t *ref, time_t now)
 {
-    ref->until = record->expires;
+    time_t  until;
+
+    until = record->expires;
 
     if (ref->rotation != record->rotation) {
 
@@ -274,12 +288,18 @@ ngx_claude_keystore_serves(const ngx_claude_record_t *record,
             return 0;
         }
 
-        if (ref->until == 0 || record->previous_until < ref->until) {
-            ref->until = record->previous_until;
+        if (until == 0 || record->previous_until < until) {
+            until = record->previous_until;
         }
     }
 
-    return ref->until == 0 || ref->until > now;
+    if (until && until <= now && until != ref->until) {
+        return 0;
+    }
+
+    ref->until = until;
+
+    return 1;
 }
 
 
@@ -531,6 +551,21 @@ ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
     ngx_claude_keys_unlock(ks);
 
     return first;
+}
+
+
+ngx_atomic_uint_t
+ngx_claude_keystore_patience(ngx_claude_keystore_t *ks)
+{
+    return ks->shm->patience;
+}
+
+
+void
+ngx_claude_keystore_be_patient(ngx_claude_keystore_t *ks,
+    ngx_atomic_uint_t size)
+{
+    ks->shm->patience = size;
 }
 
 

@@ -30,6 +30,7 @@ typedef struct ngx_claude_keys_shm_s  ngx_claude_keys_shm_t;
 
 typedef struct {
     ngx_claude_keys_shm_t  *shm;
+    ngx_claude_ledger_t    *ledger;
     ngx_slab_pool_t        *shpool;
     ngx_shm_zone_t         *zone;
 } ngx_claude_keystore_t;
@@ -112,10 +113,12 @@ ngx_claude_key_state_e ngx_claude_keystore_find(ngx_claude_keystore_t *ks,
 ngx_atomic_uint_t ngx_claude_keystore_generation(ngx_claude_keystore_t *ks);
 
 /*
- * 1 while the key that ref names exists, is enabled and not expired.  What a
- * rotation does to the calls of the old key: without a grace they end at once,
- * else with the grace, or with the next rotation.  A new credential, or new
- * limits, leave calls alone.  Brings ref->until up to date.
+ * Whether a call that the key of ref began may go on: 1 while the key exists
+ * and is enabled.  One that merely expires, or whose grace ends, lets its calls
+ * come to their end, but not where that was moved to what has passed.  A
+ * rotation without a grace ends the calls of the old key, and any rotation
+ * those of the one before it.  A new credential, or new limits, leave calls
+ * alone.  Brings ref->until up to date.
  */
 
 ngx_uint_t ngx_claude_keystore_alive(ngx_claude_keystore_t *ks,
@@ -173,6 +176,18 @@ void ngx_claude_keystore_reread_end(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *pos);
 
 /*
+ * The wrapped secrets of the log's header: sealed ones of the zone are of the
+ * newest, or of those before until a log that was sealed anew is read again.
+ * rewrap takes those of the file that pos names, unless the zone follows
+ * another by now; before any of that file is applied.
+ */
+
+void ngx_claude_keystore_rewrap(ngx_claude_keystore_t *ks,
+    const claude_log_pos_t *pos, const u_char wrapped[CLAUDE_WRAPPED_LEN]);
+void ngx_claude_keystore_wrapped(ngx_claude_keystore_t *ks,
+    u_char newest[CLAUDE_WRAPPED_LEN], u_char before[CLAUDE_WRAPPED_LEN]);
+
+/*
  * Trouble with the log at pos, told apart by the address of its text, which no
  * reload moves; NULL: there is none, any more.  1 for the first who says so, of
  * all processes.
@@ -180,6 +195,16 @@ void ngx_claude_keystore_reread_end(ngx_claude_keystore_t *ks,
 
 ngx_uint_t ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *pos, const char *trouble);
+
+
+/*
+ * How far the log may grow before it is compacted: 0, or what the last attempt
+ * has set, of any process.  Single stores, no lock.
+ */
+
+ngx_atomic_uint_t ngx_claude_keystore_patience(ngx_claude_keystore_t *ks);
+void ngx_claude_keystore_be_patient(ngx_claude_keystore_t *ks,
+    ngx_atomic_uint_t size);
 
 
 /* takes up to n keys that were used since they were last taken, and returns
@@ -275,6 +300,10 @@ void ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,
 typedef enum {
     NGX_CLAUDE_TICK_TAIL = 0,
     NGX_CLAUDE_TICK_FLUSH,
+    NGX_CLAUDE_TICK_USAGE,
+    NGX_CLAUDE_TICK_TIDY,
+    NGX_CLAUDE_TICK_SWEEP,
+    NGX_CLAUDE_TICK_COMPACT,
     NGX_CLAUDE_TICKS
 } ngx_claude_tick_e;
 

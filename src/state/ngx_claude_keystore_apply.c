@@ -557,6 +557,46 @@ ngx_claude_keystore_reread_begin(ngx_claude_keystore_t *ks,
 }
 
 
+void
+ngx_claude_keystore_rewrap(ngx_claude_keystore_t *ks,
+    const claude_log_pos_t *pos, const u_char wrapped[CLAUDE_WRAPPED_LEN])
+{
+    ngx_claude_standing_t  standing;
+
+    ngx_claude_keys_lock(ks);
+
+    standing = *ngx_claude_keys_standing(ks->shm);
+
+    if (ngx_claude_same_file(&standing.pos, pos)
+        && ngx_memcmp(standing.wrapped, wrapped, CLAUDE_WRAPPED_LEN) != 0)
+    {
+        ngx_memcpy(standing.before, standing.wrapped, CLAUDE_WRAPPED_LEN);
+        ngx_memcpy(standing.wrapped, wrapped, CLAUDE_WRAPPED_LEN);
+
+        ngx_claude_keys_stand(ks->shm, &standing);
+    }
+
+    ngx_claude_keys_unlock(ks);
+}
+
+
+void
+ngx_claude_keystore_wrapped(ngx_claude_keystore_t *ks,
+    u_char newest[CLAUDE_WRAPPED_LEN], u_char before[CLAUDE_WRAPPED_LEN])
+{
+    ngx_claude_standing_t  *standing;
+
+    ngx_claude_keys_lock(ks);
+
+    standing = ngx_claude_keys_standing(ks->shm);
+
+    ngx_memcpy(newest, standing->wrapped, CLAUDE_WRAPPED_LEN);
+    ngx_memcpy(before, standing->before, CLAUDE_WRAPPED_LEN);
+
+    ngx_claude_keys_unlock(ks);
+}
+
+
 /*
  * Which file, how far, in which epoch and whether in a reread change as one, so
  * that a process killed in a reread leaves a zone from which the next one reads

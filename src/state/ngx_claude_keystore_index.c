@@ -72,6 +72,10 @@ ngx_claude_keys_lock(ngx_claude_keystore_t *ks)
 {
     ngx_shmtx_lock(&ks->shpool->mutex);
 
+    /* accounts first: a record that is stored again has a copy of its own */
+
+    ngx_claude_ledger_check(ks->ledger);
+
     if (ks->shm->redo.pending) {
         ngx_claude_keys_recover(ks->shm);
     }

@@ -12,13 +12,14 @@
 
 
 #include "ngx_claude_keystore.h"
+#include "ngx_claude_ledger.h"
 
 #include <sodium.h>
 
 
 /* goes up with any change below: a zone of another layout isn't taken over */
 
-#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0002
+#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0004
 
 /*
  * What is of no fixed length lies one after the other: name, sealed token,
@@ -84,9 +85,12 @@ typedef struct {
 } ngx_claude_record_t;
 
 
-/* how far the zone has followed the log */
+/* how far the zone has followed the log, and whose secrets seal what it has:
+ * the log's, and in a reread those of the log before */
 
 typedef struct {
+    u_char                  wrapped[CLAUDE_WRAPPED_LEN];
+    u_char                  before[CLAUDE_WRAPPED_LEN];
     claude_log_pos_t        pos;
     uint32_t                epoch;
     uint32_t                rereading;
@@ -113,10 +117,12 @@ struct ngx_claude_keys_shm_s {
     uint32_t               *by_id;
     uint64_t               *used;       /* a bit a record */
     ngx_claude_record_t    *records;
+    ngx_claude_ledger_t    *ledger;
     u_char                  hash_key[crypto_shorthash_KEYBYTES];
 
     ngx_atomic_t            generation;
     ngx_atomic_t            ticks[NGX_CLAUDE_TICKS];
+    ngx_atomic_t            patience;   /* size of the log */
 
     ngx_claude_standing_t   standing[2];
     volatile ngx_uint_t     current;    /* which of them holds */

@@ -19,6 +19,17 @@
 typedef struct ngx_claude_store_s  ngx_claude_store_t;
 
 
+/*
+ * Places in store->secrets: the event loop's, and a task's, which also an edit
+ * is called in; each the newest, and behind it those before, which a log may
+ * still have been sealed by that was read not long ago.
+ */
+
+#define NGX_CLAUDE_SECRETS       0
+#define NGX_CLAUDE_SECRETS_TASK  2
+#define NGX_CLAUDE_SECRETS_N     4
+
+
 /* called in the event loop of the process that asked; rc says how it ended,
  * reason is static text for people */
 
@@ -79,6 +90,10 @@ typedef struct {
 
     /* worker, every tick: brings what others changed.  Doesn't block. */
     void                 (*tail)(ngx_claude_store_t *store);
+
+    /* worker, now and then: makes the store as short as what it holds, if
+     * that is worth it.  Doesn't block; changes go on meanwhile. */
+    void                 (*compact)(ngx_claude_store_t *store);
 } ngx_claude_store_ops_t;
 
 
@@ -89,11 +104,16 @@ struct ngx_claude_store_s {
     ngx_str_t                      path;      /* terminated */
     ngx_msec_t                     flush;     /* of last use */
     claude_master_t               *master;    /* sodium_malloc */
-    claude_secrets_t              *secrets;   /* sodium_malloc */
+    claude_secrets_t              *secrets;   /* sodium_malloc, N of them */
     u_char                         id[CLAUDE_STORE_ID_LEN];
     ngx_thread_pool_t             *threads;
     uid_t                          uid;       /* of the workers */
     gid_t                          gid;
+
+    u_char                         wrapped[CLAUDE_WRAPPED_LEN];
+                                              /* what secrets are of */
+    unsigned                       blind:1;   /* its secrets can't be had:
+                                               * nginx is to be reloaded */
 
     /* in a worker, one of all: trouble began, or is over; or NULL */
     void                         (*told)(ngx_claude_store_t *store,
@@ -109,6 +129,21 @@ extern const ngx_claude_store_ops_t  ngx_claude_store_log;
 /* the zone's init handler; zone->data is the ngx_claude_store_t */
 
 ngx_int_t ngx_claude_store_init_zone(ngx_shm_zone_t *zone, void *data);
+
+/*
+ * Event loop: opens the credential of a key.  token has room for
+ * CLAUDE_TOKEN_MAX bytes, which the caller zeroes after use.  CLAUDE_DECLINED:
+ * it doesn't open.
+ */
+
+claude_rc_t ngx_claude_store_open_token(ngx_claude_store_t *store,
+    const ngx_claude_key_t *key, u_char *token, size_t *len);
+
+/* in the master: a reload goes on with the secrets of the configuration before
+ * until the zone has no more that was sealed by them */
+
+void ngx_claude_store_inherit(ngx_claude_store_t *store,
+    ngx_claude_store_t *old);
 
 /*
  * In each worker: starts the timers that tail the store and flush last use.

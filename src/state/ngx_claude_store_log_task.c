@@ -35,6 +35,7 @@ ngx_claude_log_post(ngx_claude_store_t *store, ngx_event_handler_pt handler)
     job->store = store;
 
     ngx_claude_keystore_position(&store->keystore, &job->from);
+    ngx_claude_secrets_lend(store);
 
     /* after the position: what changes in between is read once more */
 
@@ -51,6 +52,8 @@ ngx_claude_log_post(ngx_claude_store_t *store, ngx_event_handler_pt handler)
     job->size = 0;
     job->decided = 0;
     job->full = 0;
+    job->header = 0;
+    job->blind = 0;
     job->reason = NULL;
     job->torn = 0;
 
@@ -98,8 +101,16 @@ ngx_claude_log_work_header(void *data, const claude_header_t *header)
     ngx_claude_log_job_t *job = data;
 
     job->reason = ngx_claude_log_suspect_header(job->store, header);
+    job->blind = (job->reason == ngx_claude_log_foreign);
 
-    return job->reason ? CLAUDE_INVALID : CLAUDE_OK;
+    if (job->reason) {
+        return CLAUDE_INVALID;
+    }
+
+    job->header = 1;
+    ngx_memcpy(job->wrapped, header->wrapped, CLAUDE_WRAPPED_LEN);
+
+    return CLAUDE_OK;
 }
 
 
@@ -117,12 +128,6 @@ ngx_claude_log_work_change(void *data, const claude_change_t *change)
             return CLAUDE_TOO_LARGE;
         }
 
-        job->reason = ngx_claude_log_suspect(job->store, change);
-
-        if (job->reason) {
-            return CLAUDE_INVALID;
-        }
-
         if (job->n == job->size
             && ngx_claude_log_grow(job, ngx_max(16, 2 * job->n))
                != CLAUDE_OK)
@@ -131,10 +136,20 @@ ngx_claude_log_work_change(void *data, const claude_change_t *change)
         }
     }
 
-    applied = &job->changes[job->n++];
+    applied = &job->changes[job->n];
 
     applied->pos = job->pos;
     applied->change = *change;
+
+    if (!job->decided) {
+        job->reason = ngx_claude_log_suspect(job->store, &applied->change, 0);
+
+        if (job->reason) {
+            return CLAUDE_INVALID;
+        }
+    }
+
+    job->n++;
 
     return CLAUDE_OK;
 }
@@ -147,6 +162,7 @@ ngx_claude_log_work_decide(void *data)
 {
     ngx_claude_log_job_t *job = data;
 
+    ngx_uint_t   i;
     claude_rc_t  rc;
 
     if (job->modify) {
@@ -154,6 +170,16 @@ ngx_claude_log_work_decide(void *data)
 
         if (rc != CLAUDE_OK) {
             return rc;
+        }
+    }
+
+    /* what was sealed before the log was sealed anew */
+
+    for (i = 0; i < job->nown; i++) {
+        job->reason = ngx_claude_log_suspect(job->store, &job->own[i], 1);
+
+        if (job->reason) {
+            return CLAUDE_INVALID;
         }
     }
 
@@ -267,6 +293,10 @@ ngx_claude_log_publish(ngx_claude_store_t *store)
                                                 &job->pos);
     }
 
+    if (job->header) {
+        ngx_claude_keystore_rewrap(&store->keystore, &job->from, job->wrapped);
+    }
+
     rc = ngx_claude_keystore_apply(&store->keystore, &job->from, &job->pos,
                                    job->changes, job->n);
 
@@ -335,6 +365,10 @@ ngx_claude_log_trouble(ngx_claude_store_t *store)
     job = &ctx->job;
 
     reason = ngx_claude_log_reason(job);
+
+    /* others may see more: those that were started with another master key */
+
+    store->blind |= job->blind;
 
     if (ngx_claude_keystore_complain(&store->keystore, &job->pos, reason)) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, job->error.sys,

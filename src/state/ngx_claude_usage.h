@@ -49,9 +49,9 @@ typedef struct {
 
 
 /*
- * A request of key comes; call says whether it is one of a model, which is under
- * way from then on.  NGX_OK; NGX_BUSY, refused, verdict says why; NGX_DECLINED,
- * the key was deleted meanwhile.  One hold of the lock.
+ * A request of key comes; model says whether it is a call of one, which is
+ * under way from then on.  NGX_OK; NGX_BUSY, refused, verdict says why;
+ * NGX_DECLINED, the key was deleted meanwhile.  One hold of the lock.
  */
 
 ngx_int_t ngx_claude_usage_begin(ngx_claude_store_t *store,
@@ -121,6 +121,17 @@ ngx_int_t ngx_claude_usage_ask(ngx_claude_store_t *store,
     const claude_usage_query_t *query, ngx_claude_usage_done_pt done,
     void *data);
 void ngx_claude_usage_free(ngx_claude_usage_ask_t *ask);
+
+
+/*
+ * For ngx_claude_usage.c: this process comes, sweeps, and gets a number for its
+ * leases; it goes, and ends what it has not ended; the sweep ends what killed
+ * processes have left.  None of it under the lock.
+ */
+
+void ngx_claude_account_enter(ngx_claude_store_t *store, ngx_log_t *log);
+void ngx_claude_account_leave(ngx_claude_store_t *store);
+void ngx_claude_account_sweep(ngx_claude_store_t *store);
 
 
 /* for status */

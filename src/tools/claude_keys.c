@@ -20,7 +20,8 @@ static claude_keys_exit_e claude_keys_info(const char *option);
 
 
 static const claude_keys_command_t  claude_keys_commands[] = {
-    { "init", claude_keys_init, CLAUDE_KEYS_NO_OPERAND, CLAUDE_KEYS_FILES, 0 },
+    { "init", claude_keys_init, CLAUDE_KEYS_NO_OPERAND,
+      CLAUDE_KEYS_FILES, 0 },
     { "add", claude_keys_add, CLAUDE_KEYS_NO_OPERAND,
       CLAUDE_KEYS_FILES|CLAUDE_KEYS_OPT_NAME|CLAUDE_KEYS_TOKEN
       |CLAUDE_KEYS_OPT_EXPIRES|CLAUDE_KEYS_OPT_LIMITS|CLAUDE_KEYS_OPT_JSON,
@@ -60,7 +61,8 @@ static const char  claude_keys_help[] =
     "\n"
     "  init     make a master key, and with --store a key log\n"
     "  add      make a key for a credential and print it: --name NAME and\n"
-    "           --token-stdin or --token-file FILE [--expires TIME] [LIMIT]...\n"
+    "           --token-stdin or --token-file FILE [--expires TIME]\n"
+    "           [LIMIT]...\n"
     "  list     list the keys\n"
     "  show ID  show one\n"
     "  set ID   change one: [--name NAME] [--enable | --disable]\n"

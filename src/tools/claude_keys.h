@@ -229,10 +229,6 @@ claude_keys_exit_e claude_keys_print_record(const claude_keys_args_t *args,
 void claude_keys_out_init(claude_out_t *out, claude_mem_t *mem,
     unsigned char *buf, size_t size);
 
-/* a JSON string, of up to 512 bytes */
-
-void claude_keys_print_string(const unsigned char *text, size_t len);
-
 /* without an LF */
 
 void claude_keys_print_json(const claude_record_t *record);

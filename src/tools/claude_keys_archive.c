@@ -198,7 +198,7 @@ claude_keys_archive_read(claude_keys_archive_t *archive, size_t i,
 
         if (rc == CLAUDE_KEYS_OK) {
             crypto_hash_sha256_update(&hash, buf, len);
-            rc = data(ctx, buf, len);
+            rc = data ? data(ctx, buf, len) : CLAUDE_KEYS_OK;
         }
     }
 
@@ -261,6 +261,23 @@ claude_keys_archive_verify(claude_keys_archive_t *archive)
     }
 
     return rc;
+}
+
+
+claude_keys_exit_e
+claude_keys_archive_skim(claude_keys_archive_t *archive)
+{
+    size_t              i;
+    claude_keys_exit_e  rc;
+
+    archive->sums.len = 0;
+    rc = CLAUDE_KEYS_OK;
+
+    for (i = 0; rc == CLAUDE_KEYS_OK && i < archive->n - 1; i++) {
+        rc = claude_keys_archive_read(archive, i, NULL, NULL);
+    }
+
+    return (rc == CLAUDE_KEYS_OK) ? claude_keys_archive_verify(archive) : rc;
 }
 
 

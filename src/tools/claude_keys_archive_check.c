@@ -104,6 +104,8 @@ claude_keys_archive_check(claude_keys_archive_t *archive,
 }
 
 
+/* sums first: what is damaged is not explained any further */
+
 static claude_keys_exit_e
 claude_keys_check_files(claude_keys_archive_check_t *check)
 {
@@ -111,8 +113,7 @@ claude_keys_check_files(claude_keys_archive_check_t *check)
     claude_keys_exit_e      rc;
     claude_keys_archive_t  *archive = check->archive;
 
-    rc = CLAUDE_KEYS_OK;
-    archive->sums.len = 0;
+    rc = claude_keys_archive_skim(archive);
 
     for (i = 0; rc == CLAUDE_KEYS_OK && i < archive->n - 1; i++) {
         check->line = (i == 0) ? claude_keys_check_about
@@ -122,7 +123,7 @@ claude_keys_check_files(claude_keys_archive_check_t *check)
         rc = claude_keys_check_file(check, i);
     }
 
-    return (rc == CLAUDE_KEYS_OK) ? claude_keys_archive_verify(archive) : rc;
+    return rc;
 }
 
 

@@ -129,15 +129,17 @@ claude_keys_exit_e claude_keys_archive_open(claude_keys_archive_t *archive,
     const char *path);
 void claude_keys_archive_close(claude_keys_archive_t *archive);
 
-/* gives data all bytes of the i-th file, and adds its sum to sums */
+/* gives data, unless it is NULL, all bytes of the i-th file, and adds its sum
+ * to sums */
 
 claude_keys_exit_e claude_keys_archive_read(claude_keys_archive_t *archive,
     size_t i, claude_keys_data_pt data, void *ctx);
 
 /* when all files but the last were read once, in order, sums emptied before:
- * whether their sums are those that it holds */
+ * whether their sums are those that it holds; skim reads them for that alone */
 
 claude_keys_exit_e claude_keys_archive_verify(claude_keys_archive_t *archive);
+claude_keys_exit_e claude_keys_archive_skim(claude_keys_archive_t *archive);
 
 
 /* claude_keys_archive_check.c */

@@ -351,20 +351,6 @@ claude_keys_state(const claude_record_t *record)
 
 
 void
-claude_keys_print_string(const unsigned char *text, size_t len)
-{
-    claude_mem_t   mem;
-    claude_out_t   out;
-    unsigned char  buf[CLAUDE_LINE_MAX];
-
-    claude_keys_out_init(&out, &mem, buf, sizeof(buf));
-    claude_json_put_string(&out, text, len);
-
-    fwrite(out.first->str.data, 1, out.first->str.len, stdout);
-}
-
-
-void
 claude_keys_out_init(claude_out_t *out, claude_mem_t *mem,
     unsigned char *buf, size_t size)
 {

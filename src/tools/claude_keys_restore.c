@@ -41,8 +41,6 @@ static claude_keys_exit_e claude_keys_restore_day(
     claude_keys_restore_t *restore, size_t i);
 static claude_keys_exit_e claude_keys_restore_data(void *ctx,
     const unsigned char *data, size_t len);
-static claude_keys_exit_e claude_keys_restore_nothing(void *ctx,
-    const unsigned char *data, size_t len);
 static claude_keys_exit_e claude_keys_restore_show(
     claude_keys_restore_t *restore, claude_keys_file_t *log);
 static void claude_keys_restore_undo(claude_keys_restore_t *restore);
@@ -210,8 +208,7 @@ claude_keys_restore_files(claude_keys_restore_t *restore,
 
     archive->sums.len = 0;
 
-    rc = claude_keys_archive_read(archive, 0, claude_keys_restore_nothing,
-                                  NULL);
+    rc = claude_keys_archive_read(archive, 0, NULL, NULL);
 
     if (rc == CLAUDE_KEYS_OK) {
         rc = claude_keys_archive_read(archive, 1, claude_keys_restore_data,
@@ -296,17 +293,6 @@ static claude_keys_exit_e
 claude_keys_restore_data(void *ctx, const unsigned char *data, size_t len)
 {
     return claude_keys_file_write(ctx, data, len);
-}
-
-
-static claude_keys_exit_e
-claude_keys_restore_nothing(void *ctx, const unsigned char *data, size_t len)
-{
-    (void) ctx;
-    (void) data;
-    (void) len;
-
-    return CLAUDE_KEYS_OK;
 }
 
 

@@ -39,7 +39,6 @@ static void claude_keys_usage_left(unsigned group, const char *day,
 static void claude_keys_usage_names(unsigned group, const char *after);
 static void claude_keys_usage_cells(const claude_usage_row_t *row,
     claude_keys_cells_t *cells);
-static void claude_keys_usage_quoted(const char *text);
 static claude_keys_exit_e claude_keys_usage_failed(const char *dir,
     claude_rc_t rc, const claude_usage_error_t *error);
 
@@ -104,7 +103,8 @@ claude_keys_usage_print(const claude_keys_args_t *args,
 }
 
 
-/* as the admin API answers */
+/* as the admin API answers; neither form has to escape a model's name, see
+ * claude_usage_model() */
 
 static void
 claude_keys_usage_json(const claude_keys_args_t *args,
@@ -135,9 +135,7 @@ claude_keys_usage_json(const claude_keys_args_t *args,
         }
 
         if (args->group & CLAUDE_USAGE_BY_MODEL) {
-            printf("\"model\":");
-            claude_keys_print_string(row->model, row->model_len);
-            printf(",");
+            printf("\"model\":\"%s\",", cells.model);
         }
 
         if (args->group & CLAUDE_USAGE_BY_KEY) {
@@ -174,8 +172,7 @@ claude_keys_usage_csv(const claude_keys_args_t *args,
         }
 
         if (args->group & CLAUDE_USAGE_BY_MODEL) {
-            claude_keys_usage_quoted(cells.model);
-            printf(",");
+            printf("%s,", cells.model);
         }
 
         if (args->group & CLAUDE_USAGE_BY_KEY) {
@@ -283,32 +280,6 @@ claude_keys_usage_cells(const claude_usage_row_t *row,
     claude_cost_put(&out, row->count.cost);
 
     memcpy(cells->cost, out.first->str.data, out.first->str.len);
-}
-
-
-/* RFC 4180; a name is short and has no control characters */
-
-static void
-claude_keys_usage_quoted(const char *text)
-{
-    const char  *p;
-
-    if (strpbrk(text, "\",") == NULL) {
-        fputs(text, stdout);
-        return;
-    }
-
-    putchar('"');
-
-    for (p = text; *p; p++) {
-        if (*p == '"') {
-            putchar('"');
-        }
-
-        putchar(*p);
-    }
-
-    putchar('"');
 }
 
 

@@ -152,7 +152,8 @@ test_read(void)
     is(lost, 1, "is of another ring");
     is(since(3, 1), 1, "and one of the past");
     is(lost, 1, "too");
-    is(since(ngx_claude_ring_tail(&ring, 1024), 1024), n, "a tail longer than the ring");
+    is(since(ngx_claude_ring_tail(&ring, 1024), 1024), n,
+       "a tail longer than the ring");
 
     shim_zone_free(&zone);
 }

@@ -187,6 +187,20 @@ test_requests(void)
     }
 
     is(passed, 10, "one refused for want of a slot was not counted");
+
+    limits.requests = 20;
+    limits.concurrent = 0;
+
+    for (i = 0, passed = 0; i < 30; i++) {
+        passed += (admit(&account, &limits, moment(67000, TIME + 67)).err
+                   == CLAUDE_ERR_NONE);
+    }
+
+    is(passed, 10, "a higher limit leaves what was used used, and no more");
+
+    limits.requests = 5;
+    is(admit(&account, &limits, moment(67000, TIME + 67)).err,
+       CLAUDE_ERR_RATE_LIMIT, "a lower one too");
 }
 
 
