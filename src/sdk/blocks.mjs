@@ -78,7 +78,8 @@ export function readMessages(messages) {
 function join(messages) {
   const joined = [];
   for (const { role, content } of messages) {
-    if (joined.at(-1)?.role === role) joined.at(-1).content.push(...content);
+    const last = joined.at(-1);
+    if (last?.role === role) content.forEach((one) => last.content.push(one));
     else joined.push({ role, content });
   }
   return joined;
@@ -106,16 +107,15 @@ function readContent(holder, kinds, at) {
   if (!Array.isArray(content) || content.length === 0) {
     throw invalid(place, 'must be a string or an array of blocks');
   }
-  const blocks = content.filter((block) => !isBlank(block));
-  const sound = kinds === USER || blocks.length === 0 ? content : blocks;
-  return sound.map((block) => {
-    const i = content.indexOf(block);
+  const lenient = kinds !== USER && !content.every(isBlank);
+  return content.flatMap((block, i) => {
+    if (lenient && isBlank(block)) return [];
     const type = block?.type;
     if (typeof type !== 'string' || !Object.hasOwn(kinds, type)) {
       throw invalid(`${place}.${i}.type`,
         `must be one of ${Object.keys(kinds).join(', ')}`);
     }
-    return kinds[type](block, `${place}.${i}`);
+    return [kinds[type](block, `${place}.${i}`)];
   });
 }
 

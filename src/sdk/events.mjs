@@ -4,6 +4,8 @@ import { ApiError, fromSdk } from './errors.mjs';
 
 /** Stop reasons after which the CLI has nothing more to ask. */
 const ENDS = ['end_turn', 'stop_sequence'];
+/** After this one its spent budget keeps it from asking. */
+const CALLS = 'tool_use';
 
 /** Reads the SDK's messages of one answer, in order. */
 export class EventReader {
@@ -21,7 +23,8 @@ export class EventReader {
 
   /** @returns {boolean} whether the CLI takes the answer for its last */
   get settled() {
-    return !this.#blank && ENDS.includes(this.#stop);
+    return this.#stop === CALLS
+      || (!this.#blank && ENDS.includes(this.#stop));
   }
 
   /**

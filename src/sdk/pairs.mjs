@@ -18,12 +18,11 @@ const LONGEST_ID = 128;
  * @throws {ApiError} a 400
  */
 export function pairResults(messages) {
-  const all = new Set(messages.flatMap(({ content }) => content
+  const ids = new Ids(messages.flatMap(({ content }) => content
     .filter(({ type }) => type === 'tool_use').map(({ id }) => id)));
-  const seen = new Set();
   let open = new Map();
   for (const { role, content } of messages) {
-    if (role === 'assistant') open = readCalls(content, seen, all);
+    if (role === 'assistant') open = readCalls(content, ids);
     else {
       readResults(content, open);
       moveMedia(content);
@@ -32,28 +31,18 @@ export function pairResults(messages) {
 }
 
 /** @returns {Map<string, string>} ids that need a result, and their new ones */
-function readCalls(content, seen, all) {
+function readCalls(content, ids) {
   const open = new Map();
   for (const block of content) {
     if (block.type !== 'tool_use') continue;
     if (open.has(block.id)) {
       throw invalid('messages', 'two tool_use blocks have the same id');
     }
-    const id = unused(block.id, seen, all);
+    const id = ids.unused(block.id);
     open.set(block.id, id);
-    seen.add(id);
     block.id = id;
   }
   return open;
-}
-
-function unused(id, seen, all) {
-  const part = /^(.+)_\d+$/.exec(id);
-  if (!seen.has(id) && !all.has(part?.[1])) return id;
-  for (let i = 2; ; i++) {
-    const other = `${id.slice(0, LONGEST_ID - 8)}-${i}`;
-    if (!seen.has(other) && !all.has(other)) return other;
-  }
 }
 
 function readResults(content, open) {
@@ -79,11 +68,40 @@ function moveMedia(content) {
   const moved = [];
   for (const block of content) {
     if (!block.is_error || !Array.isArray(block.content)) continue;
-    moved.push(...block.content.filter(({ type }) => type !== 'text'));
-    block.content = block.content.filter(({ type }) => type === 'text');
+    const { content: all } = block;
+    block.content = all.filter(({ type }) => type === 'text');
+    all.forEach((one) => { if (one.type !== 'text') moved.push(one); });
     if (block.content.length === 0) delete block.content;
   }
   if (moved.length === 0) return;
   const last = content.findLastIndex(({ type }) => type === 'tool_result');
-  content.splice(last + 1, 0, ...moved);
+  const rest = content.splice(last + 1);
+  for (const one of moved.concat(rest)) content.push(one);
+}
+
+/** The ids of a conversation, in which no two are to be the same. */
+class Ids {
+  #all;
+  #seen = new Set();
+  #next = new Map();
+
+  constructor(all) {
+    this.#all = new Set(all);
+  }
+
+  /** @returns {string} the id itself, or one that nobody has */
+  unused(id) {
+    const part = /^(.+)_\d+$/.exec(id)?.[1];
+    const isNew = !this.#seen.has(id);
+    this.#seen.add(id);
+    if (isNew && !this.#all.has(part)) return id;
+    const start = id.slice(0, LONGEST_ID - 8);
+    for (let i = this.#next.get(start) ?? 2; ; i++) {
+      const other = `${start}-${i}`;
+      this.#next.set(start, i + 1);
+      if (this.#all.has(other)) continue;
+      this.#all.add(other);
+      return other;
+    }
+  }
 }

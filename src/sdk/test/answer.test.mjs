@@ -148,6 +148,7 @@ const ENDS = {
   pause_turn: 'stop=pause_turn hang=start',
   refusal: 'stop=refusal input=12 output=34 hang=start',
   end_turn: 'text="" hang=start',
+  tool_use: 'tool=w tool=Bash args={"command":"id"} hang=start',
 };
 for (const [reason, how] of Object.entries(ENDS)) {
   test(`${reason} ends the answer; nothing more is asked, by whom ever`,

@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { startStub } from '../../../t/stub/anthropic.mjs';
 import { fits } from '../fits.mjs';
 import { narrow } from '../schema.mjs';
-import { bodies, Bridge, textOf } from './lib/bridge.mjs';
+import { bodies, Bridge, endOf, textOf } from './lib/bridge.mjs';
 
 const { transformJSONSchema } = createRequire(import.meta.url)(
   '@anthropic-ai/sdk/lib/transform-json-schema');
@@ -193,7 +193,7 @@ describe('by the bridge', () => {
       ['[[stub stop=refusal]]', {}, 'refusal'],
     ]) {
       const { events } = await ask(KEPT[1], text, more);
-      assert.equal(events.at(-2).delta.stop_reason, reason);
+      assert.equal(endOf(events).delta.stop_reason, reason);
     }
   });
 

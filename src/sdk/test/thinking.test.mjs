@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 
 import { startStub } from '../../../t/stub/anthropic.mjs';
-import { bodies, Bridge, conversation, textOf } from './lib/bridge.mjs';
+import { bodies, Bridge, conversation, endOf, textOf } from './lib/bridge.mjs';
 
 const ADAPTIVE = { thinking: { type: 'adaptive' } };
 
@@ -50,7 +50,7 @@ test('thinking, signature and redacted thinking are streamed', async () => {
     'so and so');
   assert.equal(deltas.filter(({ signature }) => signature).length, 1);
   assert.equal(textOf(events), 'yes');
-  const { usage } = events.at(-2);
+  const { usage } = endOf(events);
   assert.equal(usage.output_tokens_details.thinking_tokens, 3);
   assert.equal(usage.output_tokens, 4);
 });

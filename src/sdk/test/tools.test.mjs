@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
 import { startStub } from '../../../t/stub/anthropic.mjs';
-import { bodies, Bridge, conversation, textOf } from './lib/bridge.mjs';
+import { bodies, Bridge, conversation, endOf, textOf } from './lib/bridge.mjs';
 
 const OWN = ['Bash', 'Read', 'Write', 'Edit', 'Task', 'Agent', 'WebFetch',
   'WebSearch', 'TodoWrite', 'Skill', 'StructuredOutput', 'ToolSearch',
@@ -100,7 +100,7 @@ test('a call of a tool of Claude Code\'s is the client\'s alone', async () => {
     const { events } = await bridge.ask(`[[stub ${how}]]`, { tools });
     assert.deepEqual(calls(events),
       OWN.map((name) => ({ id: `call_${name}`, name, args })));
-    assert.equal(events.at(-2).delta.stop_reason, 'tool_use');
+    assert.equal(endOf(events).delta.stop_reason, 'tool_use');
     assert.equal(stub.requests().length, 1);
   }
   assert.ok(!existsSync(mark));
@@ -148,7 +148,7 @@ test('a call that max_tokens cuts', async () => {
     `[[stub ${call('w', { at: 'x'.repeat(100) })}]]`,
     { stream, max_tokens: 9, tools: [tool('w')] });
   const { events } = await ask(true);
-  assert.equal(events.at(-2).delta.stop_reason, 'max_tokens');
+  assert.equal(endOf(events).delta.stop_reason, 'max_tokens');
   assert.equal(events.at(-1).type, 'message_stop');
   const { json } = await ask(false);
   assert.equal(json.stop_reason, 'max_tokens');
@@ -228,8 +228,8 @@ test('six steps of an agent, parallel calls, true history', async () => {
 });
 
 test('what breaks off after a whole call is no finished answer', async () => {
-  for (const how of ['cut=9', 'error=overloaded_error after=9']) {
-    const { events } = await bridge.ask(`[[stub ${call('w')} delay=30 ${how}]]`,
+  for (const how of ['truncate=9', 'error=overloaded_error after=9']) {
+    const { events } = await bridge.ask(`[[stub ${call('w')} ${how}]]`,
       { tools: [tool('w')] });
     assert.equal(calls(events).length, 1);
     assert.equal(events.at(-1).type, 'error');

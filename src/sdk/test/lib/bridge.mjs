@@ -243,6 +243,11 @@ export function textOf(events) {
   return events.map(({ delta }) => delta?.text ?? '').join('');
 }
 
+/** @returns {object} the event that tells how an answer ended */
+export function endOf(events) {
+  return events.find(({ type }) => type === 'message_delta');
+}
+
 /** @returns {object[]} the bodies of the messages requests that came */
 export function bodies(stub) {
   return stub.requests().filter(({ url }) => url.startsWith('/v1/messages'))
