@@ -46,6 +46,9 @@ export class Launcher {
   #args = [];
   #env = {};
 
+  /** Whether children may be started: there is a place for them. */
+  prepared = false;
+
   /**
    * @param {object} settings of settings.mjs
    * @param {object} log of log.mjs
@@ -73,6 +76,7 @@ export class Launcher {
       { stdio: 'ignore' });
     if (probe.status === 0) this.#wrapper = SETPRIV;
     else this.#log.warn('no_setpriv');
+    this.prepared = true;
   }
 
   /** Removes what this bridge made, but not the directory itself. */
