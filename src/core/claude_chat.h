@@ -29,7 +29,8 @@ claude_rc_t claude_chat_document(claude_reply_t *reply, claude_out_t *out);
 
 const char *claude_chat_finish_reason(claude_stop_e stop);
 
-void claude_chat_stream_error(const claude_fault_t *fault, claude_out_t *out);
+void claude_chat_stream_error(claude_reply_t *reply,
+    const claude_fault_t *fault, claude_out_t *out);
 
 
 #endif /* CLAUDE_CHAT_H */

@@ -393,8 +393,11 @@ claude_chat_usage(const claude_usage_t *usage, claude_out_t *out)
 
 
 void
-claude_chat_stream_error(const claude_fault_t *fault, claude_out_t *out)
+claude_chat_stream_error(claude_reply_t *reply, const claude_fault_t *fault,
+    claude_out_t *out)
 {
+    (void) reply;
+
     claude_out_literal(out, "data: ");
     claude_error_body(fault, out);
     claude_out_literal(out, "\n\n");

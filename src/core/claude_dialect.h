@@ -57,8 +57,10 @@ typedef struct {
                                         * image as CLAUDE_IMAGE_TEXT of them */
     unsigned char          conversation[16];  /* hash of system prompt and
                                                * first user message */
+    void                  *own;        /* the dialect's own facts */
     unsigned               stream:1;
     unsigned               include_usage:1;
+    unsigned               tools:1;    /* tools may be called */
 } claude_request_t;
 
 
@@ -120,11 +122,18 @@ typedef struct {
                               claude_out_t *out);
 
     /* the same failure as a body, and inside a stream whose headers are
-     * sent */
+     * sent; reply is that stream's, as far as it came */
     void                 (*error)(const claude_fault_t *fault,
                               claude_out_t *out);
-    void                 (*stream_error)(const claude_fault_t *fault,
-                              claude_out_t *out);
+    void                 (*stream_error)(claude_reply_t *reply,
+                              const claude_fault_t *fault, claude_out_t *out);
+
+    /* what is sent in a stream while nothing comes; len 0: an SSE comment */
+    claude_str_t           ping;
+
+    /* another header than X-Request-Id in which clients look for the id of
+     * the request, or NULL */
+    const char            *request_id;
 } claude_dialect_t;
 
 

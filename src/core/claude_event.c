@@ -20,7 +20,8 @@ typedef enum {
     event_in_delta,
     event_in_error,
     event_in_usage,                 /* message_start's and message_delta's */
-    event_in_details
+    event_in_details,
+    event_in_stop                   /* stop_details */
 } claude_event_place_e;
 
 
@@ -28,11 +29,14 @@ typedef enum {
     event_type = 0,
     event_index,
     event_message,
+    event_message_id,
     event_model,
     event_block,
     event_block_type,
     event_block_text,
     event_block_thinking,
+    event_block_signature,
+    event_block_data,
     event_block_id,
     event_block_name,
     event_delta,
@@ -43,6 +47,9 @@ typedef enum {
     event_delta_json,
     event_stop_reason,
     event_stop_sequence,
+    event_stop_details,
+    event_stop_category,
+    event_stop_explanation,
     event_error,
     event_error_type,
     event_usage,
@@ -183,13 +190,20 @@ static const claude_event_row_t  claude_event_rows[] = {
     claude_event_text(delta, "partial_json", delta_json, NULL),
     claude_event_text(delta, "stop_reason", stop_reason, claude_event_stops),
     claude_event_text(delta, "stop_sequence", stop_sequence, NULL),
+    claude_event_object(delta, "stop_details", stop_details, stop),
+
+    claude_event_text(stop, "category", stop_category, NULL),
+    claude_event_text(stop, "explanation", stop_explanation, NULL),
 
     claude_event_text(block, "type", block_type, claude_event_blocks),
     claude_event_text(block, "text", block_text, NULL),
     claude_event_text(block, "thinking", block_thinking, NULL),
+    claude_event_text(block, "signature", block_signature, NULL),
+    claude_event_text(block, "data", block_data, NULL),
     claude_event_text(block, "id", block_id, NULL),
     claude_event_text(block, "name", block_name, NULL),
 
+    claude_event_text(message, "id", message_id, NULL),
     claude_event_text(message, "model", model, NULL),
     claude_event_object(message, "usage", usage, usage),
 
@@ -243,6 +257,7 @@ claude_event_read_full(const claude_str_t *data, claude_event_t *event,
     }
 
     memset(event, 0, sizeof(claude_event_t));
+    event->json = *data;
 
     return claude_event_build(&parse, event, usage);
 }
@@ -372,6 +387,7 @@ claude_event_build(const claude_event_parse_t *parse, claude_event_t *event,
             return CLAUDE_INVALID;
         }
 
+        event->id = parse->raw[event_message_id];
         event->model = parse->raw[event_model];
 
         return claude_event_get_usage(parse, event, usage);
@@ -394,6 +410,8 @@ claude_event_build(const claude_event_parse_t *parse, claude_event_t *event,
 
         event->stop = parse->code[event_stop_reason];
         event->stop_sequence = parse->raw[event_stop_sequence];
+        event->category = parse->raw[event_stop_category];
+        event->explanation = parse->raw[event_stop_explanation];
 
         return claude_event_get_usage(parse, event, usage);
 
@@ -439,7 +457,14 @@ claude_event_block_start(const claude_event_parse_t *parse,
 
     case CLAUDE_BLOCK_THINKING:
         event->text = parse->raw[event_block_thinking];
-        bad = claude_event_bit(event_block_thinking);
+        event->signature = parse->raw[event_block_signature];
+        bad = claude_event_bit(event_block_thinking)
+              | claude_event_bit(event_block_signature);
+        break;
+
+    case CLAUDE_BLOCK_REDACTED:
+        event->text = parse->raw[event_block_data];
+        bad = claude_event_bit(event_block_data);
         break;
 
     case CLAUDE_BLOCK_TOOL_USE:

@@ -70,16 +70,23 @@ typedef struct {
 
     /* raw slices of JSON strings, quotes taken off, escapes left as they are:
      * they can be copied into another JSON string as they stand */
-    claude_str_t           text;    /* delta, or the text a block starts with */
-    claude_str_t           id;      /* tool_use id */
+    claude_str_t           text;    /* what a delta brings: text, thinking, a
+                                     * signature, partial_json; what a block
+                                     * starts with; redacted_thinking's data */
+    claude_str_t           signature;   /* that a thinking block starts with */
+    claude_str_t           id;      /* tool_use id, message_start's id */
     claude_str_t           name;    /* tool_use name */
     claude_str_t           model;   /* message_start */
     claude_str_t           stop_sequence;
+    claude_str_t           category;    /* of stop_details, after a refusal */
+    claude_str_t           explanation;
 
     claude_stop_e          stop;    /* message_delta */
     claude_str_t           error;   /* error: its type */
     uint64_t               cost;    /* claude_cost: micro-dollars */
     unsigned               has_usage:1;
+
+    claude_str_t           json;    /* the whole event, as it was read */
 } claude_event_t;
 
 

@@ -64,6 +64,7 @@ claude_event_read_fast(const claude_str_t *data, claude_event_t *event)
 
     memset(event, 0, sizeof(claude_event_t));
 
+    event->json = *data;
     event->type = CLAUDE_EVENT_BLOCK_DELTA;
     event->index = index;
     event->block = CLAUDE_BLOCK_TEXT;

@@ -190,7 +190,7 @@ static void
 ngx_http_claude_break_off(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     const claude_fault_t *fault, claude_out_t *out)
 {
-    ctx->dialect->stream_error(fault, out);
+    ctx->dialect->stream_error(&ctx->reply, fault, out);
 
     ctx->error = fault->err;
     ctx->failed = 1;

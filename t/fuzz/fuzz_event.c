@@ -76,6 +76,9 @@ compare(const unsigned char *data, size_t len)
         paste(&str, &full.model);
         paste(&str, &full.stop_sequence);
         paste(&str, &full.error);
+        paste(&str, &full.signature);
+        paste(&str, &full.category);
+        paste(&str, &full.explanation);
     }
 
     free((unsigned char *) str.data);

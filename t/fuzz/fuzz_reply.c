@@ -115,7 +115,8 @@ answer(const unsigned char *data, size_t len, size_t cut, unsigned kind)
 
     if (!call.reply.complete) {
         if (call.request.stream) {
-            claude_chat.stream_error(&call.reply.fault, &call.out);
+            claude_chat.stream_error(&call.reply, &call.reply.fault,
+                                     &call.out);
 
         } else {
             claude_chat.error(&call.reply.fault, &call.out);

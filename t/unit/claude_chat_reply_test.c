@@ -262,7 +262,7 @@ failed(call_t *call)
     fault = &call->reply.fault;
 
     if (call->out.size) {
-        claude_chat.stream_error(fault, &call->out);
+        claude_chat.stream_error(&call->reply, fault, &call->out);
         return;
     }
 

@@ -44,7 +44,7 @@ static const case_t  event_table[] = {
       claude_string("{\"type\":\"message_start\",\"message\":{\"id\":\"m\","
                     "\"model\":\"claude-x\",\"content\":[],"
                     "\"usage\":{\"input_tokens\":3}}}"),
-      "2 0 0 0 1 model=claude-x" },
+      "2 0 0 0 1 id=m model=claude-x" },
     { "message_start, bare",
       claude_string("{\"type\":\"message_start\",\"message\":{}}"),
       "2 0 0 0 0" },
@@ -52,11 +52,11 @@ static const case_t  event_table[] = {
       "3 2 1 0 0 text=a" },
     { "thinking block",
       claude_string(START "{\"type\":\"thinking\",\"thinking\":\"hm\","
-                    "\"signature\":\"\"}}"),
-      "3 2 2 0 0 text=hm" },
+                    "\"signature\":\"Eq\"}}"),
+      "3 2 2 0 0 text=hm signature=Eq" },
     { "redacted block",
       claude_string(START "{\"type\":\"redacted_thinking\","
-                    "\"data\":\"x\"}}"), "3 2 4 0 0" },
+                    "\"data\":\"x\"}}"), "3 2 4 0 0 text=x" },
     { "tool_use block",
       claude_string(START "{\"type\":\"tool_use\",\"id\":\"toolu_1\","
                     "\"name\":\"f\",\"input\":{\"type\":\"text\"}}}"),
@@ -118,6 +118,15 @@ static const case_t  event_table[] = {
     { "tool_use", claude_string(STOP("\"tool_use\"")), "6 0 0 4 0" },
     { "pause_turn", claude_string(STOP("\"pause_turn\"")), "6 0 0 5 0" },
     { "refusal", claude_string(STOP("\"refusal\"")), "6 0 0 6 0" },
+    { "refusal with details",
+      claude_string("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+                    "\"refusal\",\"stop_details\":{\"type\":\"refusal\","
+                    "\"category\":\"cyber\",\"explanation\":\"no\"}}}"),
+      "6 0 0 6 0 category=cyber explanation=no" },
+    { "refusal with null details",
+      claude_string("{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":"
+                    "\"refusal\",\"stop_details\":null}}"),
+      "6 0 0 6 0" },
     { "context",
       claude_string(STOP("\"model_context_window_exceeded\"")), "6 0 0 7 0" },
     { "unknown reason", claude_string(STOP("\"bored\"")), "6 0 0 8 0" },
@@ -324,6 +333,9 @@ print(const claude_event_t *event)
     print_str(buf, sizeof(buf), "model", &event->model);
     print_str(buf, sizeof(buf), "stop_sequence", &event->stop_sequence);
     print_str(buf, sizeof(buf), "error", &event->error);
+    print_str(buf, sizeof(buf), "signature", &event->signature);
+    print_str(buf, sizeof(buf), "category", &event->category);
+    print_str(buf, sizeof(buf), "explanation", &event->explanation);
 
     return buf;
 }
