@@ -17,6 +17,13 @@
 extern const claude_dialect_t  claude_chat;
 
 
+/* request->own */
+
+typedef struct {
+    unsigned               functions:1; /* calls are told the old way */
+} claude_chat_facts_t;
+
+
 claude_rc_t claude_chat_request(claude_mem_t *mem, const unsigned char *body,
     size_t len, const claude_models_t *models, claude_out_t *out,
     claude_request_t *request, claude_fault_t *fault);

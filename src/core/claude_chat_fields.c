@@ -8,233 +8,203 @@
 #define CLAUDE_CHAT_TOKENS_MAX  10000000
 
 
-#define claude_chat_null_or(type)  (CLAUDE_CHAT_NULL | (type))
+static void claude_chat_on_model(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_messages(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_max_tokens(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_max_completion_tokens(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_temperature(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_top_p(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_stop(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_stop_element(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_effort(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_stream(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_stream_options(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_include_usage(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_logprobs(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_modalities(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_modality(claude_parse_t *parse,
+    const claude_json_token_t *token);
+static void claude_chat_on_parallel(claude_parse_t *parse,
+    const claude_json_token_t *token);
 
 
-static void claude_chat_on_model(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_messages(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_max_tokens(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_max_completion_tokens(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_temperature(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_top_p(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_stop(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_stop_element(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_effort(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_stream(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_stream_options(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_include_usage(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_logprobs(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_modalities(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_modality(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_tools(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_tool(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_tool_choice(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_format(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_on_format_type(claude_chat_parse_t *chat,
-    const claude_json_token_t *token);
-static void claude_chat_format_end(claude_chat_parse_t *chat);
-
-
-static const claude_chat_field_t  claude_chat_fields[] = {
+static const claude_parse_field_t  claude_chat_fields[] = {
 
     { claude_string("model"),
-      CLAUDE_CHAT_STRING, 0, 0, claude_chat_on_model,
+      CLAUDE_PARSE_STRING, 0, 0, claude_chat_on_model,
       "must be the name of a model" },
 
     { claude_string("messages"),
-      CLAUDE_CHAT_ANY, 0, 0, claude_chat_on_messages,
+      CLAUDE_PARSE_ANY, 0, 0, claude_chat_on_messages,
       NULL },
 
     { claude_string("max_tokens"),
-      claude_chat_null_or(CLAUDE_CHAT_INTEGER), 1, CLAUDE_CHAT_TOKENS_MAX,
+      claude_parse_null_or(CLAUDE_PARSE_INTEGER), 1, CLAUDE_CHAT_TOKENS_MAX,
       claude_chat_on_max_tokens, "must be an integer from 1 to 10000000" },
 
     { claude_string("max_completion_tokens"),
-      claude_chat_null_or(CLAUDE_CHAT_INTEGER), 1, CLAUDE_CHAT_TOKENS_MAX,
+      claude_parse_null_or(CLAUDE_PARSE_INTEGER), 1, CLAUDE_CHAT_TOKENS_MAX,
       claude_chat_on_max_completion_tokens,
       "must be an integer from 1 to 10000000" },
 
     { claude_string("temperature"),
-      claude_chat_null_or(CLAUDE_CHAT_NUMBER), 0, 2, claude_chat_on_temperature,
-      "must be a number from 0 to 2" },
+      claude_parse_null_or(CLAUDE_PARSE_NUMBER), 0, 2,
+      claude_chat_on_temperature, "must be a number from 0 to 2" },
 
     { claude_string("top_p"),
-      claude_chat_null_or(CLAUDE_CHAT_NUMBER), 0, 1, claude_chat_on_top_p,
+      claude_parse_null_or(CLAUDE_PARSE_NUMBER), 0, 1, claude_chat_on_top_p,
       "must be a number from 0 to 1" },
 
     { claude_string("stop"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING | CLAUDE_CHAT_ARRAY), 0, 0,
+      claude_parse_null_or(CLAUDE_PARSE_STRING | CLAUDE_PARSE_ARRAY), 0, 0,
       claude_chat_on_stop, "must be a string or an array of up to 4 strings" },
 
     { claude_string("reasoning_effort"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING), 0, 0, claude_chat_on_effort,
+      claude_parse_null_or(CLAUDE_PARSE_STRING), 0, 0, claude_chat_on_effort,
       "must be none, minimal, low, medium, high, xhigh or max" },
 
     { claude_string("stream"),
-      claude_chat_null_or(CLAUDE_CHAT_BOOL), 0, 0, claude_chat_on_stream,
+      claude_parse_null_or(CLAUDE_PARSE_BOOL), 0, 0, claude_chat_on_stream,
       "must be a boolean" },
 
     { claude_string("stream_options"),
-      claude_chat_null_or(CLAUDE_CHAT_OBJECT), 0, 0,
+      claude_parse_null_or(CLAUDE_PARSE_OBJECT), 0, 0,
       claude_chat_on_stream_options, "must be an object" },
 
     { claude_string("n"),
-      claude_chat_null_or(CLAUDE_CHAT_INTEGER), 0.5, 1.5, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_INTEGER), 0.5, 1.5, NULL,
       "must be 1: a request has one answer" },
 
     { claude_string("logprobs"),
-      claude_chat_null_or(CLAUDE_CHAT_BOOL), 0, 0, claude_chat_on_logprobs,
+      claude_parse_null_or(CLAUDE_PARSE_BOOL), 0, 0, claude_chat_on_logprobs,
       "must be a boolean" },
 
     { claude_string("top_logprobs"),
-      claude_chat_null_or(CLAUDE_CHAT_INTEGER), 0, 20, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_INTEGER), 0, 20, NULL,
       "must be an integer from 0 to 20" },
 
     { claude_string("modalities"),
-      claude_chat_null_or(CLAUDE_CHAT_ARRAY), 0, 0, claude_chat_on_modalities,
+      claude_parse_null_or(CLAUDE_PARSE_ARRAY), 0, 0, claude_chat_on_modalities,
       "must be an array" },
 
     { claude_string("audio"),
-      CLAUDE_CHAT_ANY, 0, 0, claude_chat_unsupported,
+      CLAUDE_PARSE_ANY, 0, 0, claude_parse_unsupported,
       NULL },
 
     { claude_string("web_search_options"),
-      CLAUDE_CHAT_ANY, 0, 0, claude_chat_unsupported,
+      CLAUDE_PARSE_ANY, 0, 0, claude_parse_unsupported,
       NULL },
 
     { claude_string("tools"),
-      claude_chat_null_or(CLAUDE_CHAT_ARRAY), 0, 0, claude_chat_on_tools,
+      claude_parse_null_or(CLAUDE_PARSE_ARRAY), 0, 0, claude_chat_on_tools,
       "must be an array" },
 
     { claude_string("functions"),
-      claude_chat_null_or(CLAUDE_CHAT_ARRAY), 0, 0, claude_chat_on_tools,
+      claude_parse_null_or(CLAUDE_PARSE_ARRAY), 0, 0, claude_chat_on_functions,
       "must be an array" },
 
     { claude_string("tool_choice"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING | CLAUDE_CHAT_OBJECT), 0, 0,
+      claude_parse_null_or(CLAUDE_PARSE_STRING | CLAUDE_PARSE_OBJECT), 0, 0,
       claude_chat_on_tool_choice, "must be a string or an object" },
 
     { claude_string("function_call"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING | CLAUDE_CHAT_OBJECT), 0, 0,
-      claude_chat_on_tool_choice, "must be a string or an object" },
+      claude_parse_null_or(CLAUDE_PARSE_STRING | CLAUDE_PARSE_OBJECT), 0, 0,
+      claude_chat_on_function_choice, "must be a string or an object" },
 
     { claude_string("parallel_tool_calls"),
-      claude_chat_null_or(CLAUDE_CHAT_BOOL), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_BOOL), 0, 0, claude_chat_on_parallel,
       "must be a boolean" },
 
     { claude_string("response_format"),
-      claude_chat_null_or(CLAUDE_CHAT_OBJECT), 0, 0, claude_chat_on_format,
+      claude_parse_null_or(CLAUDE_PARSE_OBJECT), 0, 0, claude_chat_on_format,
       "must be an object" },
 
     { claude_string("presence_penalty"),
-      claude_chat_null_or(CLAUDE_CHAT_NUMBER), -2, 2, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_NUMBER), -2, 2, NULL,
       "must be a number from -2 to 2" },
 
     { claude_string("frequency_penalty"),
-      claude_chat_null_or(CLAUDE_CHAT_NUMBER), -2, 2, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_NUMBER), -2, 2, NULL,
       "must be a number from -2 to 2" },
 
     { claude_string("seed"),
-      claude_chat_null_or(CLAUDE_CHAT_INTEGER), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_INTEGER), 0, 0, NULL,
       "must be an integer" },
 
     { claude_string("logit_bias"),
-      claude_chat_null_or(CLAUDE_CHAT_OBJECT), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_OBJECT), 0, 0, NULL,
       "must be an object" },
 
     { claude_string("metadata"),
-      claude_chat_null_or(CLAUDE_CHAT_OBJECT), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_OBJECT), 0, 0, NULL,
       "must be an object" },
 
     { claude_string("store"),
-      claude_chat_null_or(CLAUDE_CHAT_BOOL), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_BOOL), 0, 0, NULL,
       "must be a boolean" },
 
     { claude_string("user"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_STRING), 0, 0, NULL,
       "must be a string" },
 
     { claude_string("safety_identifier"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_STRING), 0, 0, NULL,
       "must be a string" },
 
     { claude_string("prompt_cache_key"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_STRING), 0, 0, NULL,
       "must be a string" },
 
     { claude_string("service_tier"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_STRING), 0, 0, NULL,
       "must be a string" },
 
     { claude_string("verbosity"),
-      claude_chat_null_or(CLAUDE_CHAT_STRING), 0, 0, NULL,
+      claude_parse_null_or(CLAUDE_PARSE_STRING), 0, 0, NULL,
       "must be a string" },
 
     { { 0, NULL }, 0, 0, 0, NULL, NULL }
 };
 
 
-static const claude_chat_field_t  claude_chat_stream_fields[] = {
+static const claude_parse_field_t  claude_chat_stream_fields[] = {
 
     { claude_string("include_usage"),
-      claude_chat_null_or(CLAUDE_CHAT_BOOL), 0, 0, claude_chat_on_include_usage,
-      "must be a boolean" },
+      claude_parse_null_or(CLAUDE_PARSE_BOOL), 0, 0,
+      claude_chat_on_include_usage, "must be a boolean" },
 
     { { 0, NULL }, 0, 0, 0, NULL, NULL }
 };
 
 
-static const claude_chat_field_t  claude_chat_format_fields[] = {
-
-    { claude_string("type"),
-      CLAUDE_CHAT_STRING, 0, 0, claude_chat_on_format_type,
-      "must be a string" },
-
-    { { 0, NULL }, 0, 0, 0, NULL, NULL }
-};
-
-
-const claude_chat_place_t  claude_chat_top = {
+const claude_parse_place_t  claude_chat_top = {
     claude_chat_fields, NULL, NULL
 };
 
-static const claude_chat_place_t  claude_chat_stop_place = {
+static const claude_parse_place_t  claude_chat_stop_place = {
     NULL, claude_chat_on_stop_element, NULL
 };
 
-static const claude_chat_place_t  claude_chat_stream_place = {
+static const claude_parse_place_t  claude_chat_stream_place = {
     claude_chat_stream_fields, NULL, NULL
 };
 
-static const claude_chat_place_t  claude_chat_modality_place = {
+static const claude_parse_place_t  claude_chat_modality_place = {
     NULL, claude_chat_on_modality, NULL
-};
-
-const claude_chat_place_t  claude_chat_tools = {
-    NULL, claude_chat_on_tool, NULL
-};
-
-static const claude_chat_place_t  claude_chat_format_place = {
-    claude_chat_format_fields, NULL, claude_chat_format_end
 };
 
 
@@ -258,21 +228,23 @@ static const struct {
 
 
 static void
-claude_chat_on_model(claude_chat_parse_t *chat,
+claude_chat_on_model(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     claude_str_t       name;
     claude_request_t  *request;
 
-    request = chat->request;
+    request = parse->request;
 
-    name = claude_chat_keep(chat, token);
+    name = claude_parse_keep(parse, token);
 
     request->model = name;
-    request->upstream_model = claude_models_find(chat->models, &name);
+    request->upstream_model = claude_models_find(parse->models, &name);
 
     if (request->upstream_model.len == 0) {
-        claude_chat_fail(chat, CLAUDE_ERR_MODEL, NULL, NULL);
+        claude_parse_fail(parse, CLAUDE_ERR_MODEL, NULL, NULL);
         return;
     }
 
@@ -281,33 +253,39 @@ claude_chat_on_model(claude_chat_parse_t *chat,
 
 
 static void
-claude_chat_on_messages(claude_chat_parse_t *chat,
+claude_chat_on_messages(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     if (token->type != CLAUDE_JSON_ARRAY) {
-        claude_chat_fail(chat, CLAUDE_ERR_INVALID_MESSAGES, NULL,
-                         "must be an array");
+        claude_parse_fail(parse, CLAUDE_ERR_INVALID_MESSAGES, NULL,
+                          "must be an array");
         return;
     }
 
     chat->has_messages = 1;
-    claude_chat_enter(chat, &claude_chat_messages);
+    claude_parse_enter(parse, &claude_chat_messages);
 }
 
 
 static void
-claude_chat_on_max_tokens(claude_chat_parse_t *chat,
+claude_chat_on_max_tokens(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     (void) claude_json_uint(&token->raw, CLAUDE_CHAT_TOKENS_MAX,
                             &chat->max_tokens);
 }
 
 
 static void
-claude_chat_on_max_completion_tokens(claude_chat_parse_t *chat,
+claude_chat_on_max_completion_tokens(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     (void) claude_json_uint(&token->raw, CLAUDE_CHAT_TOKENS_MAX,
                             &chat->max_completion_tokens);
 }
@@ -316,9 +294,11 @@ claude_chat_on_max_completion_tokens(claude_chat_parse_t *chat,
 /* Anthropic's range ends at 1, its default */
 
 static void
-claude_chat_on_temperature(claude_chat_parse_t *chat,
+claude_chat_on_temperature(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     double  value;
 
     if (claude_json_double(&token->raw, 0, 1, &value) == CLAUDE_OK
@@ -330,9 +310,11 @@ claude_chat_on_temperature(claude_chat_parse_t *chat,
 
 
 static void
-claude_chat_on_top_p(claude_chat_parse_t *chat,
+claude_chat_on_top_p(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     double  value;
 
     if (claude_json_double(&token->raw, 0, 1, &value) == CLAUDE_OK
@@ -344,37 +326,39 @@ claude_chat_on_top_p(claude_chat_parse_t *chat,
 
 
 static void
-claude_chat_on_stop(claude_chat_parse_t *chat,
+claude_chat_on_stop(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
     if (token->type == CLAUDE_JSON_ARRAY) {
-        claude_chat_enter(chat, &claude_chat_stop_place);
+        claude_parse_enter(parse, &claude_chat_stop_place);
         return;
     }
 
-    claude_chat_on_stop_element(chat, token);
+    claude_chat_on_stop_element(parse, token);
 }
 
 
 static void
-claude_chat_on_stop_element(claude_chat_parse_t *chat,
+claude_chat_on_stop_element(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     if (token->type != CLAUDE_JSON_STRING) {
-        claude_chat_fail(chat, CLAUDE_ERR_INVALID_TYPE, NULL,
-                         "must be a string");
+        claude_parse_fail(parse, CLAUDE_ERR_INVALID_TYPE, NULL,
+                          "must be a string");
         return;
     }
 
     if (chat->nstops == CLAUDE_CHAT_MAX_STOPS) {
-        claude_chat_fail(chat, CLAUDE_ERR_INVALID_VALUE, NULL,
-                         "is one more than the 4 that are allowed");
+        claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
+                          "is one more than the 4 that are allowed");
         return;
     }
 
-    if (claude_chat_blank(&token->text)) {
-        claude_chat_fail(chat, CLAUDE_ERR_INVALID_VALUE, NULL,
-                         "must hold something else than white space");
+    if (claude_parse_blank(&token->text)) {
+        claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
+                          "must hold something else than white space");
         return;
     }
 
@@ -387,9 +371,11 @@ claude_chat_on_stop_element(claude_chat_parse_t *chat,
 
 
 static void
-claude_chat_on_effort(claude_chat_parse_t *chat,
+claude_chat_on_effort(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     size_t               i;
     const claude_str_t  *name;
 
@@ -405,133 +391,79 @@ claude_chat_on_effort(claude_chat_parse_t *chat,
         }
     }
 
-    claude_chat_fail(chat, CLAUDE_ERR_INVALID_VALUE, NULL,
+    claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
              "must be none, minimal, low, medium, high, xhigh or max");
 }
 
 
 static void
-claude_chat_on_stream(claude_chat_parse_t *chat,
+claude_chat_on_stream(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
-    chat->request->stream = (token->type == CLAUDE_JSON_TRUE);
+    parse->request->stream = (token->type == CLAUDE_JSON_TRUE);
 }
 
 
 static void
-claude_chat_on_stream_options(claude_chat_parse_t *chat,
+claude_chat_on_stream_options(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
     (void) token;
 
     chat->has_stream_options = 1;
-    claude_chat_enter(chat, &claude_chat_stream_place);
+    claude_parse_enter(parse, &claude_chat_stream_place);
 }
 
 
 static void
-claude_chat_on_include_usage(claude_chat_parse_t *chat,
+claude_chat_on_include_usage(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
-    chat->request->include_usage = (token->type == CLAUDE_JSON_TRUE);
+    parse->request->include_usage = (token->type == CLAUDE_JSON_TRUE);
 }
 
 
 static void
-claude_chat_on_logprobs(claude_chat_parse_t *chat,
+claude_chat_on_logprobs(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
     if (token->type == CLAUDE_JSON_TRUE) {
-        claude_chat_unsupported(chat, token);
+        claude_parse_unsupported(parse, token);
     }
 }
 
 
 static void
-claude_chat_on_modalities(claude_chat_parse_t *chat,
+claude_chat_on_modalities(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
     (void) token;
 
-    claude_chat_enter(chat, &claude_chat_modality_place);
+    claude_parse_enter(parse, &claude_chat_modality_place);
 }
 
 
 static void
-claude_chat_on_modality(claude_chat_parse_t *chat,
+claude_chat_on_modality(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
     if (token->type != CLAUDE_JSON_STRING
-        || !claude_chat_is(&token->text, "text"))
+        || !claude_parse_is(&token->text, "text"))
     {
-        chat->frames[chat->nframes - 1].inside = 0;
-        claude_chat_fail(chat, CLAUDE_ERR_UNSUPPORTED, NULL,
-                         "answers are text");
+        claude_parse_frame(parse)->inside = 0;
+        claude_parse_fail(parse, CLAUDE_ERR_UNSUPPORTED, NULL,
+                          "answers are text");
     }
 }
 
 
 static void
-claude_chat_on_tools(claude_chat_parse_t *chat,
+claude_chat_on_parallel(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
-    (void) token;
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
 
-    claude_chat_enter(chat, &claude_chat_tools);
-}
-
-
-static void
-claude_chat_on_tool(claude_chat_parse_t *chat,
-    const claude_json_token_t *token)
-{
-    chat->frames[chat->nframes - 1].inside = 0;
-    claude_chat_unsupported(chat, token);
-}
-
-
-/* without tools these two mean what is done anyway */
-
-static void
-claude_chat_on_tool_choice(claude_chat_parse_t *chat,
-    const claude_json_token_t *token)
-{
-    if (token->type != CLAUDE_JSON_STRING
-        || (!claude_chat_is(&token->text, "none")
-            && !claude_chat_is(&token->text, "auto")))
-    {
-        claude_chat_unsupported(chat, token);
-    }
-}
-
-
-static void
-claude_chat_on_format(claude_chat_parse_t *chat,
-    const claude_json_token_t *token)
-{
-    (void) token;
-
-    claude_chat_enter(chat, &claude_chat_format_place);
-}
-
-
-static void
-claude_chat_on_format_type(claude_chat_parse_t *chat,
-    const claude_json_token_t *token)
-{
-    chat->has_format_type = 1;
-
-    if (!claude_chat_is(&token->text, "text")) {
-        chat->frames[chat->nframes - 1].field = NULL;
-        claude_chat_unsupported(chat, token);
-    }
-}
-
-
-static void
-claude_chat_format_end(claude_chat_parse_t *chat)
-{
-    if (!chat->has_format_type) {
-        claude_chat_fail(chat, CLAUDE_ERR_MISSING, "type", NULL);
-    }
+    chat->tools.serial = (token->type == CLAUDE_JSON_FALSE);
 }
