@@ -30,8 +30,6 @@ typedef struct {
 
 
 static const claude_error_row_t *claude_error_row(claude_err_e err);
-static void claude_error_message(claude_out_t *out,
-    const claude_error_row_t *row, const claude_fault_t *fault);
 static void claude_error_text(claude_out_t *out, const char *text);
 static claude_err_e claude_error_from_upstream_status(unsigned status);
 
@@ -301,7 +299,7 @@ claude_error_body(const claude_fault_t *fault, claude_out_t *out)
     len = strnlen(fault->param, CLAUDE_PARAM_MAX);
 
     claude_out_literal(out, "{\"error\":{\"message\":\"");
-    claude_error_message(out, row, fault);
+    claude_error_message(fault, out);
     claude_out_literal(out, "\",\"type\":\"");
     claude_error_text(out, row->type);
     claude_out_literal(out, "\",\"param\":");
@@ -330,11 +328,13 @@ claude_error_row(claude_err_e err)
 }
 
 
-static void
-claude_error_message(claude_out_t *out, const claude_error_row_t *row,
-    const claude_fault_t *fault)
+void
+claude_error_message(const claude_fault_t *fault, claude_out_t *out)
 {
-    size_t  len;
+    size_t                     len;
+    const claude_error_row_t  *row;
+
+    row = claude_error_row(fault->err);
 
     claude_error_text(out, row->message);
 

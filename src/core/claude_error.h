@@ -93,6 +93,8 @@ typedef struct {
     const char            *reason;  /* static text added to the sentence */
     size_t                 offset;  /* CLAUDE_ERR_INVALID_JSON */
     unsigned               retry_after;  /* seconds; 0 is unknown */
+    claude_str_t           request_id;  /* for dialects that say it; or len
+                                         * 0 */
     unsigned               begun:1; /* the model had begun to answer */
 } claude_fault_t;
 
@@ -118,6 +120,10 @@ unsigned claude_fault_retryable(const claude_fault_t *fault);
 /* {"error":{"message":…,"type":…,"param":…,"code":…}}, on one line */
 
 void claude_error_body(const claude_fault_t *fault, claude_out_t *out);
+
+/* its message, as a part of a JSON string */
+
+void claude_error_message(const claude_fault_t *fault, claude_out_t *out);
 
 /* what an upstream's answer means to the client: status is the upstream's
  * HTTP status, or 0 in a stream, type Anthropic's error.type (may be empty).

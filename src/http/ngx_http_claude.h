@@ -34,6 +34,7 @@
 #include "../core/claude_chat.h"
 #include "../core/claude_form.h"
 #include "../core/claude_json_writer.h"
+#include "../core/claude_messages.h"
 #include "../core/claude_password.h"
 #include "../core/claude_sse.h"
 
@@ -268,6 +269,7 @@ struct ngx_http_claude_ctx_s {
     unsigned                   queued:1;
     unsigned                   timed:1;     /* ttft is filled */
     unsigned                   noted:1;     /* that an answer began */
+    unsigned                   counting:1;  /* tokens of a request, no more */
 };
 
 
@@ -393,6 +395,10 @@ ngx_int_t ngx_http_claude_content_handler(ngx_http_request_t *r);
 /* what follows the location's path in the URI, without a leading slash */
 
 ngx_str_t ngx_http_claude_path(ngx_http_request_t *r);
+
+/* the dialect of an error before the route, or without one */
+
+const claude_dialect_t *ngx_http_claude_speaks(ngx_http_request_t *r);
 
 /* ngx_http_claude_body.c */
 
@@ -558,6 +564,16 @@ void ngx_http_claude_content_type(ngx_http_request_t *r, const char *type);
 
 const claude_dialect_t *ngx_http_claude_dialect(ngx_http_claude_ctx_t *ctx);
 
+/* the body that says it */
+
+void ngx_http_claude_put_error(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault,
+    claude_out_t *out);
+
+/* len 0: there is none */
+
+claude_str_t ngx_http_claude_request_id(ngx_http_request_t *r);
+
 /* claude_mem_t over an ngx_pool_t */
 
 claude_mem_t ngx_http_claude_mem(ngx_pool_t *pool);
@@ -652,6 +668,16 @@ ngx_int_t ngx_http_claude_models(ngx_http_request_t *r,
 ngx_int_t ngx_http_claude_one_model(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 ngx_int_t ngx_http_claude_health(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_count.c: POST messages/count_tokens */
+
+ngx_int_t ngx_http_claude_count(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* the request is translated: answers it, and finalizes it */
+
+void ngx_http_claude_send_count(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 
 /* create_request of a question to the bridge how it is */

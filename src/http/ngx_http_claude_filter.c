@@ -150,7 +150,7 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
 
     } else {
         claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
-        ngx_http_claude_dialect(ctx)->error(fault, &out);
+        ngx_http_claude_put_error(r, ctx, fault, &out);
     }
 
     if (out.rc != CLAUDE_OK) {

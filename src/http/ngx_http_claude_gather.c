@@ -241,7 +241,7 @@ ngx_http_claude_deliver_fault(ngx_http_request_t *r,
     ctx->error = fault->err;
 
     claude_out_init(&doc, &ctx->mem, NGX_HTTP_CLAUDE_ERROR_MAX);
-    ngx_http_claude_dialect(ctx)->error(fault, &doc);
+    ngx_http_claude_put_error(r, ctx, fault, &doc);
 
     if (doc.rc != CLAUDE_OK
         || ngx_http_claude_error_headers(r, ctx, fault) != NGX_OK)

@@ -7,6 +7,8 @@
 #include "ngx_http_claude.h"
 
 
+static ngx_int_t ngx_http_claude_id_headers(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_security_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_limit_headers(ngx_http_request_t *r,
@@ -134,27 +136,16 @@ ngx_int_t
 ngx_http_claude_answer_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx)
 {
-    ngx_str_t                     id;
-    ngx_http_variable_value_t    *vv;
-    ngx_http_claude_srv_conf_t   *scf;
-    ngx_http_claude_loc_conf_t   *lcf;
-    ngx_http_claude_main_conf_t  *mcf;
+    ngx_http_claude_srv_conf_t  *scf;
+    ngx_http_claude_loc_conf_t  *lcf;
 
     static ngx_str_t  no_store = ngx_string("no-store");
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
     scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
-    vv = ngx_http_get_indexed_variable(r, mcf->request_id);
-
-    if (vv != NULL && !vv->not_found) {
-        id.len = vv->len;
-        id.data = vv->data;
-
-        if (ngx_http_claude_add_header(r, "X-Request-Id", &id) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (ngx_http_claude_id_headers(r, ctx) != NGX_OK) {
+        return NGX_ERROR;
     }
 
     /* a request that could not be parsed has no location */
@@ -186,6 +177,37 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
     }
 
     return ngx_http_claude_cors_headers(r, lcf);
+}
+
+
+static ngx_int_t
+ngx_http_claude_id_headers(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+{
+    ngx_str_t                id;
+    claude_str_t             request_id;
+    const claude_dialect_t  *dialect;
+
+    request_id = ngx_http_claude_request_id(r);
+
+    if (request_id.len == 0) {
+        return NGX_OK;
+    }
+
+    id.len = request_id.len;
+    id.data = (u_char *) request_id.data;
+
+    if (ngx_http_claude_add_header(r, "X-Request-Id", &id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx == NULL) {
+        return NGX_OK;
+    }
+
+    dialect = ngx_http_claude_dialect(ctx);
+
+    return dialect->request_id
+           ? ngx_http_claude_add_header(r, dialect->request_id, &id) : NGX_OK;
 }
 
 

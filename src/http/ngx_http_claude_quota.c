@@ -263,7 +263,7 @@ ngx_http_claude_quota_failed(ngx_http_claude_ctx_t *ctx)
 {
     ngx_http_request_t  *r;
 
-    if (ctx->dialect != NULL) {
+    if (ctx->dialect != NULL && !ctx->counting) {
         return !ctx->reply.complete;
     }
 

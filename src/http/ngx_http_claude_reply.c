@@ -34,7 +34,7 @@ ngx_http_claude_send_fault(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
 
-    ngx_http_claude_dialect(ctx)->error(fault, &out);
+    ngx_http_claude_put_error(r, ctx, fault, &out);
 
     ctx->error = fault->err;
 
@@ -169,13 +169,46 @@ ngx_http_claude_content_type(ngx_http_request_t *r, const char *type)
 }
 
 
-/* what speaks to the client before its request is known: chat's errors are
- * OpenAI's */
-
 const claude_dialect_t *
 ngx_http_claude_dialect(ngx_http_claude_ctx_t *ctx)
 {
-    return ctx->dialect ? ctx->dialect : &claude_chat;
+    return ctx->dialect ? ctx->dialect : ngx_http_claude_speaks(ctx->request);
+}
+
+
+void
+ngx_http_claude_put_error(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    const claude_fault_t *fault, claude_out_t *out)
+{
+    claude_fault_t  told;
+
+    told = *fault;
+    told.request_id = ngx_http_claude_request_id(r);
+
+    ngx_http_claude_dialect(ctx)->error(&told, out);
+}
+
+
+claude_str_t
+ngx_http_claude_request_id(ngx_http_request_t *r)
+{
+    claude_str_t                  id;
+    ngx_http_variable_value_t    *vv;
+    ngx_http_claude_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+
+    id.len = 0;
+    id.data = NULL;
+
+    vv = ngx_http_get_indexed_variable(r, mcf->request_id);
+
+    if (vv != NULL && !vv->not_found) {
+        id.len = vv->len;
+        id.data = vv->data;
+    }
+
+    return id;
 }
 
 

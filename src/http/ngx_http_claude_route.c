@@ -7,6 +7,7 @@
 #include "ngx_http_claude.h"
 
 
+static ngx_uint_t ngx_http_claude_is_messages(const ngx_str_t *path);
 static ngx_uint_t ngx_http_claude_matches(const ngx_http_claude_route_t *route,
     const ngx_str_t *path);
 
@@ -16,6 +17,14 @@ static const ngx_http_claude_route_t  ngx_http_claude_routes[] = {
     { ngx_string("chat/completions"), 0,
       NGX_HTTP_POST, ngx_string("POST"), 0,
       &claude_chat, ngx_http_claude_read_body },
+
+    { ngx_string("messages"), 0,
+      NGX_HTTP_POST, ngx_string("POST"), 0,
+      &claude_messages, ngx_http_claude_read_body },
+
+    { ngx_string("messages/count_tokens"), 0,
+      NGX_HTTP_POST, ngx_string("POST"), 0,
+      NULL, ngx_http_claude_count },
 
     { ngx_string("models"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"), 0,
@@ -97,6 +106,52 @@ ngx_http_claude_find_route(ngx_http_request_t *r)
     }
 
     return NULL;
+}
+
+
+/* Anthropic's clients say the version of their API with whatever they ask */
+
+const claude_dialect_t *
+ngx_http_claude_speaks(ngx_http_request_t *r)
+{
+    ngx_str_t                       path;
+    ngx_http_claude_loc_conf_t     *lcf;
+    const ngx_http_claude_route_t  *route;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
+
+    if (lcf->pass == NULL) {
+        return &claude_chat;
+    }
+
+    route = ngx_http_claude_find_route(r);
+
+    if (route != NULL && route->dialect != NULL) {
+        return route->dialect;
+    }
+
+    path = ngx_http_claude_path(r);
+
+    if (ngx_http_claude_is_messages(&path)
+        || ngx_http_claude_find_header(r, "anthropic-version", NULL) != NULL)
+    {
+        return &claude_messages;
+    }
+
+    return &claude_chat;
+}
+
+
+/* "messages", or a path below it */
+
+static ngx_uint_t
+ngx_http_claude_is_messages(const ngx_str_t *path)
+{
+    static ngx_str_t  name = ngx_string("messages");
+
+    return path->len >= name.len
+           && ngx_memcmp(path->data, name.data, name.len) == 0
+           && (path->len == name.len || path->data[name.len] == '/');
 }
 
 

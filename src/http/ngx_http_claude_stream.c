@@ -8,7 +8,8 @@
 #include "ngx_http_claude_audit.h"
 
 
-#define NGX_HTTP_CLAUDE_SCRATCH  8192       /* bytes on the stack */
+#define NGX_HTTP_CLAUDE_SCRATCH   8192      /* bytes on the stack */
+#define NGX_HTTP_CLAUDE_PING_MAX  64
 
 
 static void ngx_http_claude_take(ngx_http_request_t *r,
@@ -190,7 +191,12 @@ static void
 ngx_http_claude_break_off(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     const claude_fault_t *fault, claude_out_t *out)
 {
-    ctx->dialect->stream_error(&ctx->reply, fault, out);
+    claude_fault_t  told;
+
+    told = *fault;
+    told.request_id = ngx_http_claude_request_id(r);
+
+    ctx->dialect->stream_error(&ctx->reply, &told, out);
 
     ctx->error = fault->err;
     ctx->failed = 1;
@@ -374,12 +380,12 @@ ngx_http_claude_stream_last_words(ngx_http_request_t *r,
 }
 
 
-/* SSE comments keep proxies and clients patient while the model thinks */
+/* keeps proxies and clients patient while the model thinks */
 
 static void
 ngx_http_claude_ping(ngx_event_t *ev)
 {
-    u_char                       chunk[16];
+    u_char                       chunk[NGX_HTTP_CLAUDE_PING_MAX];
     ngx_msec_t                   silent;
     claude_out_t                 out;
     ngx_connection_t            *c;
@@ -416,7 +422,13 @@ ngx_http_claude_ping(ngx_event_t *ev)
 
     claude_out_init_chunk(&out, &ctx->mem, sizeof(chunk), chunk,
                           sizeof(chunk));
-    claude_out_literal(&out, ": ping\n\n");
+
+    if (ctx->dialect->ping.len) {
+        claude_out_put(&out, ctx->dialect->ping.data, ctx->dialect->ping.len);
+
+    } else {
+        claude_out_literal(&out, ": ping\n\n");
+    }
 
     if (ngx_http_claude_push(r, &out) == NGX_OK) {
         r->write_event_handler(r);

@@ -181,6 +181,12 @@ ngx_http_claude_translated(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     switch (ctx->rc) {
 
     case CLAUDE_OK:
+
+        if (ctx->counting) {
+            ngx_http_claude_send_count(r, ctx);
+            return;
+        }
+
         ctx->fault.err = ngx_http_claude_quota_body(r, ctx);
 
         if (ctx->fault.err == CLAUDE_ERR_NONE) {
