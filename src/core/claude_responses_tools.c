@@ -22,6 +22,7 @@ static void claude_responses_on_access(claude_parse_t *parse,
     const claude_json_token_t *token);
 static void claude_responses_tool_end(claude_parse_t *parse);
 static void claude_responses_inner_end(claude_parse_t *parse);
+static void claude_responses_inner_tools_end(claude_parse_t *parse);
 static void claude_responses_space_end(claude_responses_parse_t *self,
     claude_responses_tool_t *space);
 static unsigned claude_responses_named(claude_responses_parse_t *self,
@@ -93,7 +94,7 @@ static const claude_parse_place_t  claude_responses_tool_place = {
 };
 
 static const claude_parse_place_t  claude_responses_inner_tools = {
-    NULL, claude_responses_on_inner, NULL
+    NULL, claude_responses_on_inner, claude_responses_inner_tools_end
 };
 
 static const claude_parse_place_t  claude_responses_inner_place = {
@@ -330,6 +331,15 @@ claude_responses_inner_end(claude_parse_t *parse)
     }
 
     (void) claude_responses_named(self, self->tool);
+}
+
+
+static void
+claude_responses_inner_tools_end(claude_parse_t *parse)
+{
+    claude_responses_parse_t *self = (claude_responses_parse_t *) parse;
+
+    self->tool = &self->outer;
 }
 
 
