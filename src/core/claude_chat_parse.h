@@ -133,7 +133,7 @@ typedef struct {
     unsigned               has_tools:1;
     unsigned               has_functions:1;
     unsigned               choice_type:1;   /* {"type":"function"} */
-    unsigned               choice_old:1;    /* function_call, no tool_choice */
+    unsigned               choice_old:1;    /* function_call, not tool_choice */
 
     claude_chat_format_e   format;
     claude_str_t           schema;      /* raw, or of len 0 */

@@ -1,37 +1,9 @@
 
-#include "claude_chat.h"
+#include "claude_chat_reply.h"
 
 #include "claude_json_writer.h"
 
 #include <string.h>
-
-
-#define CLAUDE_CHAT_HEAD_MAX  4096  /* bytes of a chunk before its delta */
-
-/* text and thinking of a whole answer: the document has room around them */
-
-#define CLAUDE_CHAT_TEXT_MAX  (CLAUDE_REPLY_MAX - CLAUDE_CHAT_HEAD_MAX)
-
-
-/*
- * What all chunks of a stream begin with is written once:
- *
- *   data: {"id":…,"model":…,"choices":[{"index":0,"delta":{"content":"
- *                                     ^choices            ^delta     ^content
- *
- * so that a text delta is this, the slice, and a constant end.
- */
-
-typedef struct {
-    unsigned char         *head;
-    size_t                 choices; /* length of head up to here */
-    size_t                 delta;
-    size_t                 content;
-
-    claude_str_t           end;     /* of a chunk, after the delta */
-    claude_out_t           text;    /* of a whole answer */
-    claude_out_t           reasoning;
-} claude_chat_state_t;
 
 
 /* what becomes of a block's start and deltas */
@@ -49,12 +21,13 @@ static claude_rc_t claude_chat_text(claude_reply_t *reply,
     const claude_event_t *event, claude_out_t *out);
 static claude_rc_t claude_chat_thinking(claude_reply_t *reply,
     const claude_event_t *event, claude_out_t *out);
-static claude_rc_t claude_chat_unasked(claude_reply_t *reply,
+static claude_rc_t claude_chat_refused(claude_reply_t *reply,
     const claude_event_t *event, claude_out_t *out);
-static claude_rc_t claude_chat_gather(claude_chat_state_t *state,
-    claude_out_t *part, const claude_str_t *text);
 static claude_rc_t claude_chat_stop(claude_reply_t *reply, claude_out_t *out);
 
+static void claude_chat_string(claude_out_t *out, claude_out_t *text,
+    unsigned null);
+static const char *claude_chat_reason(const claude_reply_t *reply);
 static void claude_chat_usage(const claude_usage_t *usage, claude_out_t *out);
 
 
@@ -73,7 +46,7 @@ static const claude_chat_block_pt  claude_chat_blocks[] = {
     [CLAUDE_BLOCK_THINKING] = claude_chat_thinking,
     [CLAUDE_BLOCK_SIGNATURE] = NULL,
     [CLAUDE_BLOCK_REDACTED] = NULL,
-    [CLAUDE_BLOCK_TOOL_USE] = claude_chat_unasked
+    [CLAUDE_BLOCK_TOOL_USE] = claude_chat_call
 };
 
 
@@ -81,6 +54,7 @@ claude_rc_t
 claude_chat_start(claude_reply_t *reply)
 {
     claude_out_t          head;
+    claude_chat_facts_t  *facts;
     claude_chat_state_t  *state;
 
     state = claude_alloc(reply->mem, sizeof(claude_chat_state_t));
@@ -91,8 +65,13 @@ claude_chat_start(claude_reply_t *reply)
     memset(state, 0, sizeof(claude_chat_state_t));
     reply->state = state;
 
+    facts = reply->request->own;
+    state->functions = (facts && facts->functions);
+
     claude_out_init(&state->text, reply->mem, CLAUDE_CHAT_TEXT_MAX);
     claude_out_init(&state->reasoning, reply->mem, CLAUDE_CHAT_TEXT_MAX);
+    claude_out_init(&state->calls, reply->mem, CLAUDE_CHAT_TEXT_MAX);
+    claude_out_init(&state->refusal, reply->mem, CLAUDE_CHAT_TEXT_MAX);
 
     if (!reply->request->stream) {
         return CLAUDE_OK;
@@ -170,6 +149,14 @@ claude_chat_event(claude_reply_t *reply, const claude_event_t *event,
         block = claude_chat_blocks[event->block];
         return block ? block(reply, event, out) : CLAUDE_OK;
 
+    case CLAUDE_EVENT_BLOCK_STOP:
+        return (reply->block_type == CLAUDE_BLOCK_TOOL_USE)
+               ? claude_chat_call_end(reply, out) : CLAUDE_OK;
+
+    case CLAUDE_EVENT_MESSAGE_DELTA:
+        return (event->stop == CLAUDE_STOP_REFUSAL)
+               ? claude_chat_refused(reply, event, out) : CLAUDE_OK;
+
     case CLAUDE_EVENT_MESSAGE_STOP:
         return claude_chat_stop(reply, out);
 
@@ -235,27 +222,50 @@ claude_chat_thinking(claude_reply_t *reply, const claude_event_t *event,
 }
 
 
-/* no tool can be asked for */
+/* what the API says of a refusal, OpenAI's clients look for as the model's
+ * own words */
 
 static claude_rc_t
-claude_chat_unasked(claude_reply_t *reply, const claude_event_t *event,
+claude_chat_refused(claude_reply_t *reply, const claude_event_t *event,
     claude_out_t *out)
 {
-    (void) reply;
-    (void) event;
-    (void) out;
+    claude_str_t          text;
+    claude_chat_state_t  *state = reply->state;
 
-    return CLAUDE_INVALID;
+    static const claude_str_t  unsaid =
+        claude_string("The model declined to answer.");
+
+    if (state->refused) {
+        return CLAUDE_OK;
+    }
+
+    state->refused = 1;
+    text = event->explanation.len ? event->explanation : unsaid;
+
+    if (out == NULL) {
+        return claude_chat_gather(state, &state->refusal, &text);
+    }
+
+    claude_out_put(out, state->head, state->delta);
+    claude_out_literal(out, "\"refusal\":\"");
+    claude_out_put(out, text.data, text.len);
+    claude_out_literal(out, "\"");
+    claude_out_put(out, state->end.data, state->end.len);
+
+    return CLAUDE_OK;
 }
 
 
-static claude_rc_t
+claude_rc_t
 claude_chat_gather(claude_chat_state_t *state, claude_out_t *part,
     const claude_str_t *text)
 {
-    if (text->len
-        > CLAUDE_CHAT_TEXT_MAX - (state->text.size + state->reasoning.size))
-    {
+    size_t  size;
+
+    size = state->text.size + state->reasoning.size + state->calls.size
+           + state->refusal.size;
+
+    if (text->len > CLAUDE_CHAT_TEXT_MAX - size) {
         return CLAUDE_TOO_LARGE;
     }
 
@@ -276,7 +286,7 @@ claude_chat_stop(claude_reply_t *reply, claude_out_t *out)
     const char           *reason;
     claude_chat_state_t  *state = reply->state;
 
-    reason = claude_chat_finish_reason(reply->stop);
+    reason = claude_chat_reason(reply);
 
     if (reason == NULL) {
         return CLAUDE_INVALID;
@@ -312,7 +322,7 @@ claude_chat_document(claude_reply_t *reply, claude_out_t *out)
     const char           *reason;
     claude_chat_state_t  *state = reply->state;
 
-    reason = claude_chat_finish_reason(reply->stop);
+    reason = claude_chat_reason(reply);
 
     if (!reply->complete || reason == NULL) {
         return CLAUDE_INVALID;
@@ -321,15 +331,17 @@ claude_chat_document(claude_reply_t *reply, claude_out_t *out)
     claude_chat_envelope(reply, "chat.completion", out);
 
     claude_out_literal(out, "{\"index\":0,\"message\":{\"role\":\"assistant\","
-                            "\"content\":\"");
-    claude_out_join(out, &state->text);
-    claude_out_literal(out, "\",\"refusal\":null");
+                            "\"content\":");
+    claude_chat_string(out, &state->text, state->ncalls != 0);
+    claude_out_literal(out, ",\"refusal\":");
+    claude_chat_string(out, &state->refusal, 1);
 
     if (state->reasoning.size) {
-        claude_out_literal(out, ",\"reasoning_content\":\"");
-        claude_out_join(out, &state->reasoning);
-        claude_out_literal(out, "\"");
+        claude_out_literal(out, ",\"reasoning_content\":");
+        claude_chat_string(out, &state->reasoning, 0);
     }
+
+    claude_chat_calls_put(reply, out);
 
     claude_out_literal(out, "},\"logprobs\":null,\"finish_reason\":\"");
     claude_out_put(out, reason, strlen(reason));
@@ -341,9 +353,59 @@ claude_chat_document(claude_reply_t *reply, claude_out_t *out)
 }
 
 
+/* gathered text as a string; null: where there is none */
+
+static void
+claude_chat_string(claude_out_t *out, claude_out_t *text, unsigned null)
+{
+    if (null && text->size == 0) {
+        claude_out_literal(out, "null");
+        return;
+    }
+
+    claude_out_literal(out, "\"");
+    claude_out_join(out, text);
+    claude_out_literal(out, "\"");
+}
+
+
+/* calls are what the client must know of, whatever else ended the answer in
+ * good order; where it was cut, the last one may be half.  An end for a call
+ * that isn't there is no answer at all. */
+
+static const char *
+claude_chat_reason(const claude_reply_t *reply)
+{
+    const claude_chat_state_t  *state = reply->state;
+
+    switch (reply->stop) {
+
+    case CLAUDE_STOP_TOOL_USE:
+    case CLAUDE_STOP_END_TURN:
+    case CLAUDE_STOP_SEQUENCE:
+    case CLAUDE_STOP_OTHER:
+
+        if (state->ncalls) {
+            return state->functions ? "function_call" : "tool_calls";
+        }
+
+        if (reply->stop == CLAUDE_STOP_TOOL_USE) {
+            return NULL;
+        }
+
+        break;
+
+    default:
+        break;
+    }
+
+    return claude_chat_finish_reason(reply->stop);
+}
+
+
 /*
  * A reason that is not known yet counts as an end; one that says there is
- * more to come counts as cut.  A call without its tool is no answer at all.
+ * more to come counts as cut.
  */
 
 const char *
@@ -359,8 +421,10 @@ claude_chat_finish_reason(claude_stop_e stop)
     case CLAUDE_STOP_REFUSAL:
         return "content_filter";
 
-    case CLAUDE_STOP_NONE:
     case CLAUDE_STOP_TOOL_USE:
+        return "tool_calls";
+
+    case CLAUDE_STOP_NONE:
         return NULL;
 
     default:

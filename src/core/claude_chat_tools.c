@@ -343,6 +343,10 @@ void
 claude_chat_on_function_choice(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
+    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
+
+    chat->choice_old = 1;
+
     if (token->type == CLAUDE_JSON_STRING) {
         claude_chat_choice_word(parse, token, 0);
         return;
@@ -447,7 +451,7 @@ claude_chat_tools_check(claude_chat_parse_t *chat)
 
     parse = &chat->parse;
     tools = &chat->tools;
-    name = chat->has_functions ? "function_call" : "tool_choice";
+    name = chat->choice_old ? "function_call" : "tool_choice";
 
     if (chat->has_tools && chat->has_functions) {
         claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, "functions",

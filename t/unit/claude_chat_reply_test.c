@@ -7,6 +7,9 @@
  *   NAME.usage    and with "stream_options": {"include_usage": true}
  *   NAME.json     without
  *
+ * In NAME.sse that begins with tools the client has declared some, where it
+ * begins with functions in the old way.
+ *
  * A first line such as "503 x-should-retry: false" stands for a status other
  * than 200, which a stream can only have before its first byte.  Each is
  * compared whole, for every cut of the input in two, and byte by byte.
@@ -34,6 +37,8 @@ typedef struct {
     const char      *suffix;
     unsigned         stream;
     unsigned         include_usage;
+    unsigned         tools;
+    unsigned         functions;
 } variant_t;
 
 typedef struct {
@@ -43,6 +48,8 @@ typedef struct {
     claude_sse_t     sse;
     claude_out_t     out;
     claude_rc_t      rc;
+
+    claude_chat_facts_t  facts;
 } call_t;
 
 
@@ -54,13 +61,14 @@ static void start(call_t *call, const variant_t *variant);
 static void feed(call_t *call, const unsigned char *data, size_t len);
 static void finish(call_t *call);
 static void failed(call_t *call);
+static int begins(const char *path, const char *prefix);
 static file_t slurp(const char *path);
 
 
 static const variant_t  variants[] = {
-    { "stream", 1, 0 },
-    { "usage", 1, 1 },
-    { "json", 0, 0 }
+    { "stream", 1, 0, 0, 0 },
+    { "usage", 1, 1, 0, 0 },
+    { "json", 0, 0, 0, 0 }
 };
 
 
@@ -87,22 +95,27 @@ main(void)
 static void
 golden(const char *path)
 {
-    int     len;
-    char    name[256];
-    size_t  i;
-    file_t  input, expected, got;
+    int        len;
+    char       name[256];
+    size_t     i;
+    file_t     input, expected, got;
+    variant_t  variant;
 
     len = (int) strlen(path) - 4;
     input = slurp(path);
 
     for (i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
-        snprintf(name, sizeof(name), "%.*s.%s", len, path, variants[i].suffix);
+        variant = variants[i];
+        variant.functions = begins(path, "functions");
+        variant.tools = begins(path, "tools") || variant.functions;
+
+        snprintf(name, sizeof(name), "%.*s.%s", len, path, variant.suffix);
 
         expected = slurp(name);
-        got = answer(&input, input.len, &variants[i]);
+        got = answer(&input, input.len, &variant);
 
         is_mem(got.data, got.len, expected.data, expected.len, "%s", name);
-        cuts(name, &input, &variants[i]);
+        cuts(name, &input, &variant);
 
         free(expected.data);
         free(got.data);
@@ -193,6 +206,9 @@ start(call_t *call, const variant_t *variant)
     call->request.model = model;
     call->request.stream = variant->stream;
     call->request.include_usage = variant->include_usage;
+    call->request.tools = variant->tools;
+    call->request.own = &call->facts;
+    call->facts.functions = variant->functions;
 
     if (claude_reply_init(&call->reply, &call->pool.mem, &claude_chat,
                           &call->request, &id, 1700000000)
@@ -273,6 +289,13 @@ failed(call_t *call)
     claude_out_put(&call->out, line, strlen(line));
     claude_chat.error(fault, &call->out);
     claude_out_literal(&call->out, "\n");
+}
+
+
+static int
+begins(const char *path, const char *prefix)
+{
+    return strncmp(path + sizeof(GOLDEN) - 1, prefix, strlen(prefix)) == 0;
 }
 
 
