@@ -31,6 +31,8 @@ typedef struct {
     unsigned               in_messages:1;
     unsigned               user:1;
     unsigned               assistant:1;
+    unsigned               begins:1;    /* what the client has written */
+    unsigned               any;         /* depth of it, or 0 */
     size_t                 nmessages;
 } body_t;
 
@@ -78,13 +80,20 @@ on_token(void *ctx, const claude_json_token_t *token)
     static const char *const  top[] = {
         "model", "max_tokens", "stream", "system", "messages",
         "stop_sequences", "temperature", "top_p", "thinking", "output_config",
-        NULL
+        "tools", "tool_choice", NULL
     };
 
     static const char *const  inner[] = {
         "role", "content", "type", "text", "source", "media_type", "data",
-        "url", "effort", NULL
+        "url", "effort", "display", "format", "schema", "name", "description",
+        "input_schema", "strict", "disable_parallel_tool_use", "id", "input",
+        "tool_use_id", "title", NULL
     };
+
+    /* whose content is the client's own */
+
+    static const char *const  any[] = { "input", "input_schema", "schema",
+                                        NULL };
 
     static const char *const  messages[] = { "messages", NULL };
     static const char *const  user[] = { "user", NULL };
@@ -92,7 +101,22 @@ on_token(void *ctx, const claude_json_token_t *token)
 
     body = ctx;
 
+    if (body->any) {
+        if (token->depth == body->any) {
+            body->any = 0;
+        }
+
+        return CLAUDE_OK;
+    }
+
+    if (body->begins && token->type == CLAUDE_JSON_OBJECT) {
+        body->any = token->depth;
+    }
+
+    body->begins = 0;
+
     if (token->type == CLAUDE_JSON_NAME) {
+        body->begins = is_one_of(&token->text, any);
         check(is_one_of(&token->text, (token->depth == 1) ? top : inner));
 
         if (token->depth == 1) {

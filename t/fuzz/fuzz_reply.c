@@ -3,7 +3,8 @@
  * An upstream's whole stream to a chat answer.  However it is cut, the client
  * gets the same; every chunk and document is JSON on one line; [DONE] comes
  * once, at the end, and only of an answer that is whole.  The first byte
- * chooses the kind of answer, the second where the input is cut.
+ * chooses the kind of answer (streamed, with usage, tools declared, the old
+ * way), the second where the input is cut.
  */
 
 #include <stdlib.h>
@@ -31,6 +32,8 @@ typedef struct {
     claude_sse_t     sse;
     claude_out_t     out;
     claude_rc_t      rc;
+
+    claude_chat_facts_t  facts;
 } call_t;
 
 
@@ -91,6 +94,9 @@ answer(const unsigned char *data, size_t len, size_t cut, unsigned kind)
     call.request.model = model;
     call.request.stream = kind & 1;
     call.request.include_usage = (kind & 2) != 0;
+    call.request.tools = (kind & 4) != 0;
+    call.request.own = &call.facts;
+    call.facts.functions = (kind & 8) != 0;
 
     pool_init(&pool, 8 * OUT_MAX);
     claude_sse_init(&call.sse, &pool.mem);
