@@ -173,6 +173,11 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
         "The request body is of an unsupported media type", NULL,
         "Send 'Content-Type: application/json'." },
 
+    [CLAUDE_ERR_WEBSOCKET] = {
+        426, 0, "invalid_request_error", "websocket_not_supported",
+        "This endpoint does not speak WebSocket", NULL,
+        "Send the request by POST." },
+
     [CLAUDE_ERR_RATE_LIMIT] = {
         429, 1, "rate_limit_error", "rate_limit_exceeded",
         "Too many requests", NULL, NULL },

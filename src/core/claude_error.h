@@ -56,6 +56,7 @@ typedef enum {
     CLAUDE_ERR_TIMEOUT_CLIENT,      /* 408 request_timeout */
     CLAUDE_ERR_TOO_LARGE,           /* 413 request_too_large */
     CLAUDE_ERR_MEDIA_TYPE,          /* 415 unsupported_media_type */
+    CLAUDE_ERR_WEBSOCKET,           /* 426 websocket_not_supported */
 
     /* 429 */
     CLAUDE_ERR_RATE_LIMIT,          /* rate_limit_exceeded: ours */

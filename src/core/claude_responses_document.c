@@ -135,8 +135,7 @@ claude_responses_put(claude_reply_t *reply, claude_responses_status_e status,
         claude_out_literal(out, "null,");
     }
 
-    claude_responses_put_echoes(reply->request,
-                                status != CLAUDE_RESPONSES_FAILED, out);
+    claude_responses_put_echoes(reply->request, !state->bare, out);
 
     claude_out_literal(out, ",\"model\":");
     claude_json_put_string(out, model->data, model->len);

@@ -45,6 +45,7 @@ typedef struct {
     claude_str_t           flat;
     unsigned               part:1;      /* its summary part was begun */
     unsigned               redacted:1;
+    unsigned               bare:1;      /* the request isn't told */
 
     claude_out_t           output;      /* items that are done */
 } claude_responses_state_t;

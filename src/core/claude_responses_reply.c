@@ -291,13 +291,16 @@ claude_responses_begin(claude_reply_t *reply, const char *name,
 }
 
 
-/* a stream begins as any other, wherever it failed */
+/* a stream begins as any other, wherever it failed.  The room for all of it
+ * is that of an error. */
 
 void
 claude_responses_stream_error(claude_reply_t *reply,
     const claude_fault_t *fault, claude_out_t *out)
 {
     claude_responses_state_t  *state = reply->state;
+
+    state->bare = 1;
 
     if (state->sequence == 0) {
         claude_responses_created(reply, out);

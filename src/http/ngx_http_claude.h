@@ -36,6 +36,7 @@
 #include "../core/claude_json_writer.h"
 #include "../core/claude_messages.h"
 #include "../core/claude_password.h"
+#include "../core/claude_responses.h"
 #include "../core/claude_sse.h"
 
 
@@ -60,7 +61,7 @@
 
 /* bytes of an error's body */
 
-#define NGX_HTTP_CLAUDE_ERROR_MAX   4096
+#define NGX_HTTP_CLAUDE_ERROR_MAX   8192
 
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;

@@ -7,6 +7,10 @@
 #include "ngx_http_claude.h"
 
 
+static ngx_uint_t ngx_http_claude_is_websocket(ngx_http_request_t *r,
+    const ngx_http_claude_route_t *route);
+static ngx_int_t ngx_http_claude_refuse_websocket(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 static ngx_uint_t ngx_http_claude_is_messages(const ngx_str_t *path);
 static ngx_uint_t ngx_http_claude_matches(const ngx_http_claude_route_t *route,
     const ngx_str_t *path);
@@ -17,6 +21,10 @@ static const ngx_http_claude_route_t  ngx_http_claude_routes[] = {
     { ngx_string("chat/completions"), 0,
       NGX_HTTP_POST, ngx_string("POST"), 0,
       &claude_chat, ngx_http_claude_read_body },
+
+    { ngx_string("responses"), 0,
+      NGX_HTTP_POST, ngx_string("POST"), 0,
+      &claude_responses, ngx_http_claude_read_body },
 
     { ngx_string("messages"), 0,
       NGX_HTTP_POST, ngx_string("POST"), 0,
@@ -78,6 +86,10 @@ ngx_http_claude_content_handler(ngx_http_request_t *r)
 
     if (!(r->method & route->methods)) {
 
+        if (ngx_http_claude_is_websocket(r, route)) {
+            return ngx_http_claude_refuse_websocket(r, ctx);
+        }
+
         if (ngx_http_claude_add_header(r, "Allow", &route->allow) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -88,6 +100,46 @@ ngx_http_claude_content_handler(ngx_http_request_t *r)
     ctx->dialect = route->dialect;
 
     return route->handler(r, ctx);
+}
+
+
+/* Codex tries to have its responses by a WebSocket, and goes on by POST at
+ * once where it is told 426: other statuses it takes for a failure */
+
+static ngx_uint_t
+ngx_http_claude_is_websocket(ngx_http_request_t *r,
+    const ngx_http_claude_route_t *route)
+{
+    ngx_table_elt_t  *upgrade;
+
+    if (route->dialect != &claude_responses || r->method != NGX_HTTP_GET) {
+        return 0;
+    }
+
+    upgrade = ngx_http_claude_find_header(r, "upgrade", NULL);
+
+    return upgrade != NULL
+           && ngx_strlcasestrn(upgrade->value.data,
+                               upgrade->value.data + upgrade->value.len,
+                               (u_char *) "websocket",
+                               sizeof("websocket") - 2)
+              != NULL;
+}
+
+
+static ngx_int_t
+ngx_http_claude_refuse_websocket(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
+{
+    static ngx_str_t  http = ngx_string("HTTP/1.1");
+
+    /* RFC 9110, 15.5.22 */
+
+    if (ngx_http_claude_add_header(r, "Upgrade", &http) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_WEBSOCKET);
 }
 
 

@@ -67,6 +67,7 @@ static const row_t  row_table[] = {
     { CLAUDE_ERR_TIMEOUT_CLIENT, 408, 1, BAD, "request_timeout" },
     { CLAUDE_ERR_TOO_LARGE, 413, 0, BAD, "request_too_large" },
     { CLAUDE_ERR_MEDIA_TYPE, 415, 0, BAD, "unsupported_media_type" },
+    { CLAUDE_ERR_WEBSOCKET, 426, 0, BAD, "websocket_not_supported" },
     { CLAUDE_ERR_RATE_LIMIT, 429, 1, RATE, "rate_limit_exceeded" },
     { CLAUDE_ERR_RATE_UPSTREAM, 429, 1, RATE, "rate_limit_exceeded" },
     { CLAUDE_ERR_QUOTA, 429, 0, RATE, "insufficient_quota" },
