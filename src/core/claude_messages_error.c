@@ -22,7 +22,19 @@ claude_messages_error(const claude_fault_t *fault, claude_out_t *out)
     claude_out_put(out, type, strlen(type));
     claude_out_literal(out, "\",\"message\":\"");
     claude_error_message(fault, out);
-    claude_out_literal(out, "\"},\"request_id\":");
+    claude_out_literal(out, "\"");
+
+    /* what Anthropic's SDK looks for before it tries without */
+
+    if (fault->err == CLAUDE_ERR_UNSUPPORTED
+        && strcmp(fault->param, "thread") == 0)
+    {
+        claude_out_literal(out, ",\"details\":{\"error_code\":"
+                                "\"thread_unsupported_request\","
+                                "\"unsupported\":[\"thread\"]}");
+    }
+
+    claude_out_literal(out, "},\"request_id\":");
 
     if (id->len) {
         claude_json_put_string(out, id->data, id->len);

@@ -65,6 +65,8 @@ static void claude_messages_on_tools(claude_parse_t *parse,
     const claude_json_token_t *token);
 static void claude_messages_on_choice(claude_parse_t *parse,
     const claude_json_token_t *token);
+static void claude_messages_on_thread(claude_parse_t *parse,
+    const claude_json_token_t *token);
 static void claude_messages_on_servers(claude_parse_t *parse,
     const claude_json_token_t *token);
 static void claude_messages_on_server(claude_parse_t *parse,
@@ -117,6 +119,7 @@ static const claude_parse_field_t  claude_messages_fields[] = {
     claude_messages_field("tools", ARRAY, tools, "must be an array"),
     claude_messages_field("tool_choice", OBJECT, choice, "must be an object"),
     claude_messages_field("mcp_servers", ARRAY, servers, "must be an array"),
+    claude_messages_field("thread", OBJECT, thread, "must be an object"),
 
     claude_messages_end_of_fields
 };
@@ -558,6 +561,20 @@ claude_messages_on_choice(claude_parse_t *parse,
     (void) token;
 
     claude_parse_enter(parse, &claude_messages_choice);
+}
+
+
+/* conversations that the server keeps: clients that try it with each first
+ * request go on without, once they are told so */
+
+static void
+claude_messages_on_thread(claude_parse_t *parse,
+    const claude_json_token_t *token)
+{
+    (void) token;
+
+    claude_parse_fail(parse, CLAUDE_ERR_UNSUPPORTED, NULL,
+                      "conversations are not kept here: send all messages");
 }
 
 
