@@ -33,7 +33,7 @@ my $url = 'http://127.0.0.1:' . $t->port;
 @ENV{qw(BASE_URL LIMITED_URL STUB_URL API_KEY)}
     = ("$url/v1", "$url/limited", $sdk->{url}, $key);
 
-node_tests(qw(openai openai-errors ai anthropic));
+node_tests(qw(openai openai-errors responses ai anthropic));
 
 $t->allow(qr/upstream/);
 $t->finish;
