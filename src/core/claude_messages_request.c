@@ -48,41 +48,34 @@ claude_messages_read(claude_mem_t *mem, const unsigned char *body, size_t len,
     const claude_models_t *models, claude_out_t *out,
     claude_request_t *request, claude_fault_t *fault, unsigned counting)
 {
-    claude_rc_t               rc;
-    claude_messages_parse_t  *m;
+    claude_rc_t              rc;
+    claude_messages_parse_t  m;
 
-    /* too large for the stack of a thread that has others to call */
+    memset(&m, 0, sizeof(claude_messages_parse_t));
 
-    m = claude_alloc(mem, sizeof(claude_messages_parse_t));
-    if (m == NULL) {
-        return CLAUDE_NO_MEMORY;
-    }
+    m.parse.mem = mem;
+    m.parse.models = models;
+    m.parse.request = request;
+    m.parse.fault = fault;
+    m.parse.messages = &claude_messages_turns;
+    m.counting = counting;
 
-    memset(m, 0, sizeof(claude_messages_parse_t));
+    claude_messages_init(&m, mem, out->max);
 
-    m->parse.mem = mem;
-    m->parse.models = models;
-    m->parse.request = request;
-    m->parse.fault = fault;
-    m->parse.messages = &claude_messages_turns;
-    m->counting = counting;
-
-    claude_messages_init(m, mem, out->max);
-
-    rc = claude_parse_read(&m->parse, &claude_messages_top, body, len);
+    rc = claude_parse_read(&m.parse, &claude_messages_top, body, len);
 
     if (rc != CLAUDE_OK) {
         return rc;
     }
 
-    claude_messages_finish(m);
+    claude_messages_finish(&m);
 
-    if (m->parse.failed) {
+    if (m.parse.failed) {
         return CLAUDE_INVALID;
     }
 
     if (!counting) {
-        claude_messages_write(m, out);
+        claude_messages_write(&m, out);
     }
 
     return out->rc;
