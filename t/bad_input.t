@@ -216,26 +216,36 @@ fields('stop: of numbers', undef, undef, stop => [1]);
 fields('reasoning_effort: much', 'invalid_value', 'reasoning_effort',
     reasoning_effort => 'much');
 
-# what is not there yet is refused by name, never silently left out
+# what can't be had is refused by name, never silently left out
 
 my $tool = { type => 'function', function => { name => 'f' } };
-fields('tools', 'unsupported_parameter', 'tools', tools => [$tool]);
-fields('functions', 'unsupported_parameter', 'functions',
-    functions => [{ name => 'f' }]);
-fields('response_format: json_object', 'unsupported_parameter',
-    'response_format', response_format => { type => 'json_object' });
-fields('response_format: json_schema', 'unsupported_parameter',
-    'response_format', response_format => { type => 'json_schema',
-    json_schema => { name => 'x', schema => {} } });
-messages('a message of role tool', [{ role => 'user', content => 'hi' },
+fields('a tool of another type', 'unsupported_parameter', 'tools[0].type',
+    tools => [{ type => 'web_search' }]);
+fields('a tool without a name', 'missing_required_parameter',
+    'tools[0].function.name', tools => [{ type => 'function',
+    function => {} }]);
+fields('a tool twice', 'invalid_value', 'tools[1].function.name',
+    tools => [$tool, $tool]);
+fields('a choice that is none', 'invalid_value', 'tool_choice',
+    tools => [$tool], tool_choice => { type => 'function',
+    function => { name => 'g' } });
+fields('functions beside tools', 'invalid_value', 'functions',
+    tools => [$tool], functions => [{ name => 'g' }]);
+fields('response_format: a grammar', 'invalid_value', 'response_format.type',
+    response_format => { type => 'grammar' });
+fields('response_format: json_schema without a name',
+    'missing_required_parameter', 'response_format.json_schema.name',
+    response_format => { type => 'json_schema', json_schema =>
+    { schema => {} } });
+messages('a result without its call', [{ role => 'user', content => 'hi' },
     { role => 'tool', tool_call_id => 'a', content => 'x' }]);
-messages('a message with tool_calls', [{ role => 'user', content => 'hi' },
+messages('a call without its result', [{ role => 'user', content => 'hi' },
     { role => 'assistant', content => undef, tool_calls => [{ id => 'a',
     type => 'function', function => { name => 'f', arguments => '{}' } }] },
     { role => 'user', content => 'x' }]);
 part('audio input', { type => 'input_audio', input_audio =>
     { data => 'QUJD', format => 'wav' } });
-part('a file', { type => 'file', file => { file_id => 'x' } });
+part('a file of another server', { type => 'file', file => { file_id => 'x' } });
 
 # method, path, type, size
 
@@ -258,10 +268,10 @@ asked('POST', '/v1/chat', 404, 'endpoint_not_found', 'half a path',
     body => $good);
 asked('POST', "$uri/x", 404, 'endpoint_not_found', 'more than a path',
     body => $good);
-asked('POST', '/v1/responses', 404, 'endpoint_not_found',
-    'responses are not there yet', body => $good);
-asked('POST', '/v1/messages', 404, 'endpoint_not_found',
-    'messages neither', body => $good);
+asked('POST', '/v1/completions', 404, 'endpoint_not_found',
+    'the old completions', body => $good);
+asked('POST', '/v1/embeddings', 404, 'endpoint_not_found', 'embeddings',
+    body => $good);
 asked('POST', $uri, 415, 'unsupported_media_type', 'a form', body => 'a=b',
     type => 'application/x-www-form-urlencoded');
 asked('POST', $uri, 415, undef, 'plain text', body => $good,
