@@ -33,6 +33,42 @@ export class Prices {
   }
 }
 
+/** What one process has cost, and what of it was told. */
+export class Account {
+  #prices;
+  #total = 0;
+  #told = 0;
+  #usage = {};
+
+  /** @param {Prices} prices of all processes */
+  constructor(prices) {
+    this.#prices = prices;
+  }
+
+  /**
+   * @param {string} model
+   * @param {object} usage of an answer, as the API counts it
+   * @param {number|undefined} total of the process in US dollars, by the SDK
+   * @returns {number|undefined} what the answer cost; all are the total
+   */
+  charge(model, usage, total) {
+    for (const name of Object.keys(WEIGHTS)) {
+      this.#usage[name] = (this.#usage[name] ?? 0) + count(usage[name]);
+    }
+    if (typeof total !== 'number') {
+      const guess = this.#prices.guess(model, usage);
+      this.#told += guess ?? 0;
+      return guess;
+    }
+    this.#prices.learn(model, this.#usage, total - this.#total);
+    const cost = Math.max(0, total - this.#told);
+    this.#total = total;
+    this.#told = total;
+    this.#usage = {};
+    return cost;
+  }
+}
+
 /**
  * @param {number} cost in US dollars
  * @returns {object} an event that clients of the Messages API skip
@@ -44,8 +80,11 @@ export function costEvent(cost) {
 function weigh(usage) {
   let sum = 0;
   for (const [name, weight] of Object.entries(WEIGHTS)) {
-    const count = usage[name];
-    if (Number.isSafeInteger(count) && count > 0) sum += count * weight;
+    sum += count(usage[name]) * weight;
   }
   return sum;
+}
+
+function count(value) {
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }

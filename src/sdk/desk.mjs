@@ -12,6 +12,22 @@
 export const SERVER = 'c';
 
 const NO_METHOD = -32601;
+/** Characters of a result that the CLI is to leave as it is. */
+const MOST_RESULT = 500_000;
+const LONGEST_RESULT = 400_000;
+const LONGEST_ERROR = 2000;
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Names that the stand-ins have. */
+const OWN = new RegExp(`^${SERVER}\\d+$`);
+
+/**
+ * @param {string[]} names of the client's tools
+ * @returns {boolean} whether a desk can stand in for them
+ */
+export function isFree(names) {
+  return !names.some((name) => OWN.test(name));
+}
 
 /** The tools of one process, and their calls that wait. */
 export class ToolDesk {
@@ -33,6 +49,14 @@ export class ToolDesk {
       toolAliases: Object.fromEntries(
         this.#names.map((name, i) => [name, standIn(i)])),
     };
+  }
+
+  /**
+   * @param {object[]} calls tool_use blocks
+   * @returns {boolean} whether they would all wait
+   */
+  knows(calls) {
+    return calls.every(({ name }) => this.#names.includes(name));
   }
 
   /** @returns {string[]} ids of the calls that wait: the first, if any does */
@@ -77,6 +101,7 @@ export class ToolDesk {
       case 'tools/list':
         this.#send({ id, result: { tools: this.#names.map((_, i) => ({
           name: standIn(i), description: '', inputSchema: { type: 'object' },
+          _meta: { 'anthropic/maxResultSizeChars': MOST_RESULT },
         })) } });
         break;
       case 'tools/call':
@@ -101,6 +126,37 @@ export class ToolDesk {
   #send(message) {
     this.#transport?.send({ jsonrpc: '2.0', ...message })?.catch?.(() => {});
   }
+}
+
+/**
+ * @param {object[]} calls tool_use blocks that wait
+ * @param {object[]} content of the user's message
+ * @returns {{id: string, result: object}[]|null} their results for MCP; null
+ *   where something else is said, or the CLI would not pass it on as it is
+ */
+export function resultsOf(calls, content) {
+  if (content.length !== calls.length) return null;
+  const results = content.map((block, i) => (
+    block.type === 'tool_result' && block.tool_use_id === calls[i].id
+      ? readResult(block) : null));
+  return results.includes(null) ? null : results;
+}
+
+function readResult({ tool_use_id: id, content, is_error: isError }) {
+  const blocks = typeof content === 'string'
+    ? [{ type: 'text', text: content }] : content ?? [];
+  const isPlain = blocks.length > 0 && blocks.every(({ type, text }) =>
+    type === 'text' && text.trim() !== '' && !LONE_SURROGATE.test(text));
+  if (!isPlain) return null;
+  const length = blocks.reduce((sum, { text }) => sum + text.length, 0);
+  if (!isError) {
+    return length > LONGEST_RESULT ? null
+      : { id, result: { content: blocks } };
+  }
+  // of a failure the CLI makes one string, trimmed and cut
+  const [{ text }, ...more] = blocks;
+  return more.length > 0 || length > LONGEST_ERROR || text !== text.trim()
+    ? null : { id, result: { content: blocks, isError: true } };
 }
 
 function standIn(i) {

@@ -4,7 +4,7 @@ import { ApiError, fromSdk } from './errors.mjs';
 
 /** Stop reasons after which the CLI has nothing more to ask. */
 const ENDS = ['end_turn', 'stop_sequence'];
-/** After this one its spent budget keeps it from asking. */
+/** After this one only a spent budget keeps it from asking. */
 const CALLS = 'tool_use';
 
 /** Reads the SDK's messages of one answer, in order. */
@@ -15,16 +15,29 @@ export class EventReader {
   #refused = false;
   #blank = true;
   #stop = null;
+  #hasBudget;
 
   /** What the API counted so far. */
   usage = {};
   /** US dollars, by the SDK's list of prices; undefined until it says so. */
   cost = undefined;
+  /** Whether the CLI told that the turn went well. */
+  sound = false;
+
+  /** @param {boolean} hasBudget whether the process has one, that is spent */
+  constructor(hasBudget) {
+    this.#hasBudget = hasBudget;
+  }
 
   /** @returns {boolean} whether the CLI takes the answer for its last */
   get settled() {
-    return this.#stop === CALLS
+    return (this.#hasBudget && this.calls)
       || (!this.#blank && ENDS.includes(this.#stop));
+  }
+
+  /** @returns {boolean} whether the answer ended with calls */
+  get calls() {
+    return this.#stop === CALLS;
   }
 
   /**
@@ -49,6 +62,7 @@ export class EventReader {
         return null;
       case 'result':
         this.cost = message.total_cost_usd;
+        this.sound = message.subtype === 'success' && !message.is_error;
         if (this.#refused && this.#broken) return refusal(message);
         throw this.#ended(message);
       default:
@@ -130,6 +144,9 @@ export class MessageBuilder {
   #message = null;
   #json = new Map();
 
+  /** Whether every input was JSON. */
+  sound = true;
+
   /** @param {object} event a Messages event */
   add(event) {
     const { index, delta } = event;
@@ -184,15 +201,16 @@ export class MessageBuilder {
 
   #close(index) {
     const json = this.#json.get(index);
-    if (json) this.#message.content[index].input = parseInput(json);
+    if (json) this.#message.content[index].input = this.#parse(json);
   }
-}
 
-/** What max_tokens cut is no JSON. */
-function parseInput(json) {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return {};
+  /** What max_tokens cut is no JSON. */
+  #parse(json) {
+    try {
+      return JSON.parse(json);
+    } catch {
+      this.sound = false;
+      return {};
+    }
   }
 }

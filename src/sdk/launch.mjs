@@ -12,7 +12,7 @@ import path from 'node:path';
 import { SERVER } from './desk.mjs';
 
 /** No credential: it makes the CLI ask for OAuth's headers from the start. */
-const NO_TOKEN = 'none';
+export const NO_TOKEN = 'none';
 /** ms by which the CLI's own limits lie behind the bridge's. */
 const AFTER_OURS = 5000;
 const SETPRIV = ['setpriv', '--no-new-privs', '--pdeathsig', 'KILL', '--'];
@@ -21,7 +21,8 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
  * Less than any request costs. The CLI would go on by itself after an answer
- * that was cut at max_tokens or empty; with its budget spent it doesn't.
+ * that was cut at max_tokens or empty; with its budget spent it doesn't. It
+ * doesn't go on when it should, either: a lasting process has none.
  */
 const BUDGET = 0.000001;
 
@@ -32,7 +33,6 @@ const OPTIONS = Object.freeze({
   persistSession: false,
   includePartialMessages: true,
   verbatimPrompts: true,
-  maxBudgetUsd: BUDGET,
   allowedTools: [`mcp__${SERVER}`],
 });
 
@@ -44,6 +44,7 @@ export class Launcher {
   #wrapper = [];
   #command = null;
   #args = [];
+  #lastingArgs = [];
   #env = {};
 
   /** Whether children may be started: there is a place for them. */
@@ -104,14 +105,16 @@ export class Launcher {
   }
 
   /**
+   * @param {boolean} lasting whether the child is for several answers
    * @returns {{child: ChildProcess, dir: string}} a child in a process group
    *   of its own, with HOME and TMPDIR in `dir`
    */
-  spawn() {
+  spawn(lasting) {
     const dir = path.join(this.root, String(++this.#count));
     const env = { ...this.#env, HOME: dir, TMPDIR: path.join(dir, 'tmp') };
     mkdirSync(env.TMPDIR, { recursive: true, mode: 0o700 });
-    const [file, ...args] = [...this.#wrapper, this.#command, ...this.#args];
+    const [file, ...args] = [...this.#wrapper, this.#command,
+      ...(lasting ? this.#lastingArgs : this.#args)];
     const child = spawn(file, args,
       { cwd: this.cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     return { child, dir };
@@ -124,13 +127,15 @@ export class Launcher {
    * @param {object} late options that leave the command line as it is:
    *   `systemPrompt`, and a ToolDesk's
    * @param {AsyncIterable<object>} prompt
+   * @param {boolean} lasting as it was started
    * @returns {Query} of the SDK
    */
-  query(child, late, prompt) {
-    return query({ prompt, options: this.#options(late, () => child) });
+  query(child, late, prompt, lasting) {
+    const options = this.#options(late, lasting, () => child);
+    return query({ prompt, options });
   }
 
-  #options(late, spawnClaudeCodeProcess) {
+  #options(late, lasting, spawnClaudeCodeProcess) {
     const options = {
       ...OPTIONS,
       ...late,
@@ -138,6 +143,7 @@ export class Launcher {
       env: childEnvironment(this.#settings),
       spawnClaudeCodeProcess,
     };
+    if (!lasting) options.maxBudgetUsd = BUDGET;
     const { claude } = this.#settings;
     if (claude !== null) options.pathToClaudeCodeExecutable = claude;
     return options;
@@ -145,12 +151,20 @@ export class Launcher {
 
   /** The SDK says what it would run; then the start is called off. */
   #learn() {
+    const { command, args, env } = this.#ask(false);
+    this.#lastingArgs = this.#ask(true).args;
+    this.#args = args;
+    this.#env = env;
+    this.#command = command;
+  }
+
+  #ask(lasting) {
     const learnt = new Error('learnt');
     let launch;
     try {
       query({
         prompt: (async function* none() {})(),
-        options: this.#options({ systemPrompt: '' }, (asked) => {
+        options: this.#options({ systemPrompt: '' }, lasting, (asked) => {
           launch = asked;
           throw learnt;
         }),
@@ -158,9 +172,7 @@ export class Launcher {
     } catch (error) {
       if (error !== learnt) throw error;
     }
-    this.#command = launch.command;
-    this.#args = launch.args;
-    this.#env = launch.env;
+    return launch;
   }
 
   async #sweep() {

@@ -6,7 +6,7 @@
  * @returns {string}
  */
 export function render(pool, answered) {
-  const { status, ready, parked, busy, starting, queue } = pool.health();
+  const { status, ready, parked, busy, starting, kept, queue } = pool.health();
   const requests = [...answered]
     .map(([outcome, count]) => [`{outcome="${outcome}"}`, count]);
   return [
@@ -18,6 +18,7 @@ export function render(pool, answered) {
       ['{state="parked"}', parked],
       ['{state="busy"}', busy],
       ['{state="starting"}', starting],
+      ['{state="kept"}', kept],
     ]),
     metric('queue', 'gauge', 'Requests that wait for a process.',
       [['', queue]]),
@@ -26,6 +27,8 @@ export function render(pool, answered) {
     metric('failed_starts_total', 'counter',
       'SDK processes that ended before they were parked.',
       [['', pool.failedStarts]]),
+    metric('continued_total', 'counter',
+      'Requests that went on in a kept process.', [['', pool.continued]]),
     metric('requests_total', 'counter',
       'Messages requests by status, or how else they ended.', requests),
   ].join('');

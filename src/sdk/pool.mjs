@@ -2,6 +2,7 @@
 
 import { Prices } from './cost.mjs';
 import { overloaded } from './errors.mjs';
+import { KeptProcesses } from './kept.mjs';
 import { ClaudeProcess, Unsent } from './process.mjs';
 
 const BACKOFF = 200;
@@ -19,6 +20,7 @@ export class Pool {
   #log;
   #all = new Set();
   #parked = [];
+  #lasting = [];
   #queue = [];
   #failures = 0;
   #proved;
@@ -26,6 +28,7 @@ export class Pool {
   #retry = null;
   #draining = false;
   #prices = new Prices();
+  #kept;
 
   starts = 0;
   failedStarts = 0;
@@ -39,6 +42,7 @@ export class Pool {
     this.#launcher = launcher;
     this.#settings = settings;
     this.#log = log;
+    this.#kept = new KeptProcesses(settings);
     // with nothing parked nothing is known before the first request
     this.#proved = settings.pool === 0;
   }
@@ -46,13 +50,17 @@ export class Pool {
   /** Starts what is missing; called again whenever something changed. */
   fill() {
     if (this.#retry !== null || !this.#launcher.prepared) return;
+    this.#makeRoom();
     let missing = this.#missing();
-    if (missing <= 0 || !this.#isStartable()) return;
-    for (; missing > 0; missing--) this.#start();
+    const isLastingWanted = missing <= 0 && this.#isLastingWanted();
+    if ((missing <= 0 && !isLastingWanted) || !this.#isStartable()) return;
+    if (isLastingWanted) this.#start(true);
+    for (; missing > 0; missing--) this.#start(false);
   }
 
   /**
-   * Has a parked process answer, waiting for one in the queue if need be.
+   * Has a kept process answer if one holds the conversation, else a parked
+   * one, waiting for it in the queue if need be.
    *
    * @param {Turn} turn
    * @param {AbortSignal} signal the client went
@@ -60,34 +68,65 @@ export class Pool {
    * @throws {ApiError}
    */
   async* answer(turn, signal) {
-    const { idleTimeout, burstHistory: burst } = this.#settings;
-    const prices = this.#prices;
+    const kept = this.#kept.take(turn);
+    if (kept !== null) {
+      const { process, results } = kept;
+      if (yield* this.#answered(process, turn, signal, results)) {
+        this.#kept.continued++;
+        return;
+      }
+    }
+    const lasting = this.#kept.isWanted(turn) ? this.#lasting.shift() : null;
+    if (lasting?.alive && (yield* this.#answered(lasting, turn, signal))) {
+      return;
+    }
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const process = await this.#takeAlive(signal);
       if (process === null) return;
-      try {
-        yield* process.answer(turn, { signal, idleTimeout, burst, prices });
-        return;
-      } catch (error) {
-        if (!(error instanceof Unsent)) throw error;
-      }
+      if (yield* this.#answered(process, turn, signal)) return;
     }
     throw overloaded('one SDK process after another ended');
   }
 
+  /** Answers, or is false when another process may be asked. */
+  async* #answered(process, turn, signal, results = null) {
+    const { idleTimeout, burstHistory: burst } = this.#settings;
+    const prices = this.#prices;
+    const keep = this.#kept.isFit(process) && !this.#draining;
+    try {
+      yield* process.answer(turn,
+        { signal, idleTimeout, burst, prices, keep, results });
+    } catch (error) {
+      if (error instanceof Unsent) return false;
+      throw error;
+    }
+    if (process.state !== 'kept') return true;
+    if (this.#draining) process.stop();
+    else this.#kept.put(process, turn);
+    this.fill();
+    return true;
+  }
+
+  /** @returns {number} requests that went on in a kept process */
+  get continued() {
+    return this.#kept.continued;
+  }
+
   /** @returns {object} the document of `GET /health` */
   health() {
-    const parked = this.#parked.length;
+    const parked = this.#count('parked');
     const starting = this.#count('starting');
-    const busy = this.#all.size - this.#count('parked') - starting;
+    const kept = this.#kept.size;
+    const busy = this.#all.size - parked - starting - kept;
     const sound = parked > 0 || busy > 0
       || (this.#proved && !this.#isBroken());
     return {
       status: sound && !this.#draining ? 'ok' : 'unavailable',
-      ready: parked > 0 && !this.#draining,
+      ready: this.#parked.length > 0 && !this.#draining,
       parked,
       busy,
       starting,
+      kept,
       queue: this.#queue.length,
     };
   }
@@ -95,6 +134,7 @@ export class Pool {
   /** Keeps no more parked; what runs and waits goes on. */
   drain() {
     this.#draining = true;
+    while (this.#giveUp());
     this.#parked.splice(this.#queue.length).forEach((p) => p.stop());
   }
 
@@ -112,12 +152,38 @@ export class Pool {
    * a start beside it would slow that down.
    */
   #missing() {
-    const { pool, starts, maxProcesses } = this.#settings;
-    const starting = this.#count('starting');
-    const spare = Math.max(0, pool - this.#count('bound'));
-    const wanted = this.#queue.length + (this.#draining ? 0 : spare)
-      - this.#parked.length - starting;
-    return Math.min(wanted, starts - starting, maxProcesses - this.#all.size);
+    const { starts, maxProcesses } = this.#settings;
+    return Math.min(this.#wanted(), starts - this.#count('starting'),
+      maxProcesses - this.#all.size);
+  }
+
+  #wanted() {
+    const spare = Math.max(0, this.#settings.pool - this.#count('bound'));
+    return this.#queue.length + (this.#draining ? 0 : spare)
+      - this.#parked.length - this.#count('starting', false);
+  }
+
+  /** One is parked beside the others, where that leaves room for them. */
+  #isLastingWanted() {
+    const { keep, pool, starts, maxProcesses } = this.#settings;
+    return keep > 0 && !this.#draining && this.#lasting.length === 0
+      && this.#count('bound') === 0 && this.#count('starting', true) === 0
+      && this.#count('starting') < starts
+      && this.#all.size + pool < maxProcesses;
+  }
+
+  /** Kept and lasting ones go where they are in the way of the others. */
+  #makeRoom() {
+    const leaving = this.#count('kept') - this.#kept.size
+      + this.#count('parked', true) - this.#lasting.length;
+    const room = this.#settings.maxProcesses - this.#all.size + leaving;
+    for (let i = this.#wanted() - room; i > 0 && this.#giveUp(); i--);
+  }
+
+  #giveUp() {
+    if (this.#kept.giveUp()) return true;
+    this.#lasting[0]?.stop();
+    return this.#lasting.shift() !== undefined;
   }
 
   #isStartable() {
@@ -141,9 +207,9 @@ export class Pool {
     return this.#problem !== null || this.#failures >= MOST_FAILURES;
   }
 
-  #start() {
+  #start(lasting) {
     const process = new ClaudeProcess(this.#launcher,
-      (changed, before) => this.#changed(changed, before));
+      (changed, before) => this.#changed(changed, before), lasting);
     this.starts++;
     this.#all.add(process);
     process.start();
@@ -156,10 +222,13 @@ export class Pool {
     if (state === 'parked') {
       this.#failures = 0;
       this.#proved = true;
-      this.#park(process);
+      if (process.lasting) this.#parkLasting(process);
+      else this.#park(process);
     } else if (state === 'gone') {
       this.#all.delete(process);
       this.#parked = this.#parked.filter((parked) => parked !== process);
+      this.#lasting = this.#lasting.filter((parked) => parked !== process);
+      this.#kept.forget(process);
       if (before === 'starting' && !this.#draining) this.#failed();
     }
     this.fill();
@@ -170,6 +239,11 @@ export class Pool {
     if (waiting) waiting.resolve(process);
     else if (this.#draining) process.stop();
     else this.#parked.push(process);
+  }
+
+  #parkLasting(process) {
+    if (this.#draining) process.stop();
+    else this.#lasting.push(process);
   }
 
   #failed() {
@@ -233,9 +307,13 @@ export class Pool {
     });
   }
 
-  #count(state) {
+  /** Those in a state; with `lasting` only such, or only others. */
+  #count(state, lasting = undefined) {
     let count = 0;
-    for (const process of this.#all) count += process.state === state;
+    for (const process of this.#all) {
+      count += process.state === state
+        && (lasting ?? process.lasting) === process.lasting;
+    }
     return count;
   }
 }

@@ -2,16 +2,21 @@
 
 import { rm } from 'node:fs/promises';
 
-import { costEvent } from './cost.mjs';
+import { Account, costEvent } from './cost.mjs';
+import { ToolDesk } from './desk.mjs';
 import { ApiError } from './errors.mjs';
 import { EventReader } from './events.mjs';
 import { planHistory } from './history.mjs';
+import { NO_TOKEN } from './launch.mjs';
+import { Prompt } from './prompt.mjs';
+import { Recorder } from './recorder.mjs';
 
 const NEXT = {
   starting: ['parked', 'gone'],
   parked: ['bound', 'gone'],
   bound: ['answering', 'gone'],
-  answering: ['gone'],
+  answering: ['kept', 'gone'],
+  kept: ['bound', 'gone'],
   gone: [],
 };
 const READY = JSON.stringify({
@@ -21,18 +26,27 @@ const MOST_GREETING = 64 * 1024;
 const START_TIMEOUT = 30000;
 /** ms in which a bound child must confirm its settings. */
 const BIND_TIMEOUT = 10000;
+/** The same for one that was kept: it has nothing to set up. */
+const REBIND_TIMEOUT = 3000;
 const TERM_GRACE = 500;
 const CLOSE_GRACE = 100;
 /** ms that an answer's end waits for what it has cost. */
 const COST_WAIT = 500;
+/** Without these the CLI fails before it connects. */
+const NO_CREDENTIAL = { CLAUDE_CODE_OAUTH_TOKEN: '', ANTHROPIC_API_KEY: '' };
+/** What a fresh process has in the place of a credential that isn't given. */
+const DEFAULTS = {
+  ...NO_CREDENTIAL, CLAUDE_CODE_OAUTH_TOKEN: NO_TOKEN };
+const REFUSED = 400;
 
 /** The process ended before it could ask the API: another may be asked. */
 export class Unsent extends Error {}
 
 /**
- * starting → parked → bound → answering → gone. Bound: it is given the
- * conversation. Answering: it asks the API. `exit` leads to gone from every
- * state; nothing else does, and only gone removes the directory.
+ * starting → parked → bound → answering → kept → bound …, and gone. Bound: it
+ * is given the conversation. Answering: it asks the API. Kept: it waits for
+ * what extends the conversation. `exit` leads to gone from every state;
+ * nothing else does, and only gone removes the directory.
  */
 export class ClaudeProcess {
   #launcher;
@@ -40,21 +54,32 @@ export class ClaudeProcess {
   #child = null;
   #dir = null;
   #query = null;
-  #model;
+  #prompt = new Prompt();
   #timers = new Set();
   #cause = null;
-  #resume = null;
   #isSet = false;
+  #isTold = false;
+  #disarmed = false;
+  #account = null;
+  #desk = null;
   #leave;
 
   state = 'starting';
+  /** Answers that it was asked for. */
+  turns = 0;
+  /** The message that it ended with, when it is kept. */
+  held = null;
+  /** The calls of it that wait. */
+  calls = [];
 
   /**
    * @param {Launcher} launcher
    * @param {(process: ClaudeProcess, before: string) => void} onState
+   * @param {boolean} [lasting] whether it may be kept after an answer
    */
-  constructor(launcher, onState) {
+  constructor(launcher, onState, lasting = false) {
     this.#launcher = launcher;
+    this.lasting = lasting;
     this.#onState = onState;
     /** Settles when the process is gone and its directory too. */
     this.removed = new Promise((resolve) => { this.#leave = resolve; });
@@ -75,7 +100,8 @@ export class ClaudeProcess {
   /** Starts the child and has it parked before it knows of any request. */
   start() {
     try {
-      ({ child: this.#child, dir: this.#dir } = this.#launcher.spawn());
+      ({ child: this.#child, dir: this.#dir } = this.#launcher.spawn(
+        this.lasting));
     } catch {
       this.#gone();
       return;
@@ -92,7 +118,8 @@ export class ClaudeProcess {
   }
 
   /**
-   * Asks for one answer. Ends the process, whatever happens.
+   * Asks for one answer. Ends the process, whatever happens, but where the
+   * answer says so and it is whole: then the process is kept.
    *
    * @param {Turn} turn with the credential in its flags
    * @param {object} options
@@ -100,34 +127,51 @@ export class ClaudeProcess {
    * @param {number} options.idleTimeout ms without an event
    * @param {boolean} options.burst see history.mjs
    * @param {Prices} options.prices see cost.mjs
+   * @param {boolean} options.keep whether the process may be kept
+   * @param {object[]|null} options.results of the calls that it waits at,
+   *   which are all that the turn adds
    * @yields {object} Messages events, `message_stop` last; before that, where
    *   it is known, `claude_cost`
    * @throws {ApiError|Unsent}
    */
-  async* answer(turn, { signal, idleTimeout, burst, prices }) {
-    const reader = new EventReader();
+  async* answer(turn, options) {
+    const { signal, idleTimeout, prices, keep } = options;
+    const reader = new EventReader(!this.lasting);
+    const recorder = keep ? new Recorder() : null;
     const onAbort = () => this.stop();
     const idle = this.#after(idleTimeout, () => {
       this.#fail(new ApiError(504, 'the model was silent for too long'));
     });
     signal.addEventListener('abort', onAbort);
+    this.#isTold = false;
+    this.held = null;
+    this.calls = [];
+    this.#account ??= new Account(prices);
     try {
-      this.#bind(turn, burst);
+      await this.#bind(turn, options);
       for (;;) {
         const { done, value } = await this.#query.next();
         if (done) throw new Error('ended');
-        if (value.subtype === 'init') this.#model = value.model;
-        if (this.#isResumed(value)) continue;
+        if (value.subtype === 'init') this.#prompt.model = value.model;
+        if (this.#prompt.confirms(value)) continue;
         const event = reader.read(value);
         if (value.type === 'stream_event') idle.refresh();
         if (this.state === 'bound' && (event !== null || isAsking(value))) {
           this.#move('answering');
         }
         if (event === null) continue;
+        if (event.type === 'message_start') this.#disarm();
+        recorder?.add(event);
+        this.#isTold = true;
         if (event.type === 'message_delta') {
-          if (!reader.settled) this.halt();
+          const waits = reader.calls && this.#isWaiting(recorder);
+          if (!reader.settled && !waits) this.halt();
           yield event;
-          const cost = await this.#cost(turn.flags.model, reader, prices);
+          const cost = await this.#cost(turn.flags.model, reader);
+          if ((reader.sound || waits) && await this.#disarmed) {
+            this.held = recorder?.message ?? null;
+            if (waits) this.calls = recorder.calls;
+          }
           if (cost !== undefined) yield costEvent(cost);
           yield { type: 'message_stop' };
           return;
@@ -135,11 +179,13 @@ export class ClaudeProcess {
         yield event;
       }
     } catch (error) {
+      this.held = null;
       throw this.#explain(error);
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#clear(idle);
-      this.halt();
+      if (this.held === null || signal.aborted || !this.alive) this.halt();
+      else this.#move('kept');
     }
   }
 
@@ -161,9 +207,9 @@ export class ClaudeProcess {
 
   /**
    * The SDK says what a turn has cost when it is over, which is at once; one
-   * that had to be halted can't say it.
+   * that had to be halted or waits can't say it.
    */
-  async #cost(model, reader, prices) {
+  async #cost(model, reader) {
     const late = this.#after(COST_WAIT, () => this.halt());
     try {
       while (reader.settled && reader.cost === undefined) {
@@ -176,11 +222,24 @@ export class ClaudeProcess {
     } finally {
       this.#clear(late);
     }
-    this.halt();
-    const { usage, cost } = reader;
-    if (typeof cost !== 'number') return prices.guess(model, usage);
-    prices.learn(model, usage, cost);
-    return cost;
+    return this.#account.charge(model, reader.usage, reader.cost);
+  }
+
+  /** Whether the answer's calls wait for results, which its client may bring */
+  #isWaiting(recorder) {
+    return recorder !== null && recorder.message !== null
+      && this.#desk.knows(recorder.calls);
+  }
+
+  /**
+   * Takes the credential away as soon as the API answers: a process without a
+   * budget would go on by itself after some answers, and one that is kept is
+   * to have none.
+   */
+  #disarm() {
+    if (!this.lasting) return;
+    this.#disarmed = this.#query.applyFlagSettings({ env: NO_CREDENTIAL })
+      .then(() => true, () => false);
   }
 
   #move(next) {
@@ -211,50 +270,62 @@ export class ClaudeProcess {
     stdin.write(`${READY}\n`);
   }
 
-  #bind(turn, burst) {
+  async #bind(turn, { burst, results }) {
+    this.turns++;
     this.#move('bound');
-    const steps = planHistory(turn.messages, burst);
-    this.#query = this.#launcher.query(this.#child,
-      { systemPrompt: turn.system }, this.#lines(steps));
-    const late = this.#after(BIND_TIMEOUT, () => this.halt());
-    this.#query.applyFlagSettings(turn.flags).then(
-      () => {
-        this.#isSet = true;
-        this.#clear(late);
-      },
-      () => {
-        if (!this.alive) return;
-        this.#fail(new ApiError(502, 'the SDK refused the settings'));
-      });
-  }
-
-  /** The child confirms its settings before it reads the conversation. */
-  #explain(error) {
-    if (this.#cause !== null) return this.#cause;
-    if (error instanceof ApiError) return error;
-    if (!this.#isSet) return new Unsent();
-    return new ApiError(502, 'the SDK process ended before the answer did');
-  }
-
-  /** What the SDK writes to the child; it stays open until the end. */
-  async* #lines(steps) {
-    for (const { line, wait, named } of steps) {
-      if (named) line.message.model = this.#model;
-      const answered = wait
-        && new Promise((resolve) => { this.#resume = resolve; });
-      yield line;
-      await answered;
+    this.#isSet = false;
+    if (this.#query !== null) {
+      await this.#rebind(turn, results);
+      return;
     }
-    await this.removed;
+    this.#desk = new ToolDesk(this.lasting ? turn.tools : []);
+    this.#prompt.push(planHistory(turn.messages, burst));
+    this.#query = this.#launcher.query(this.#child,
+      { systemPrompt: turn.system, ...this.#desk.options }, this.#prompt,
+      this.lasting);
+    this.#set(turn.flags, BIND_TIMEOUT).catch(() => {
+      if (!this.alive) return;
+      this.#fail(new ApiError(502, 'the SDK refused the settings'));
+    });
   }
 
-  /** Whether the message is the empty result that a waiting step expects. */
-  #isResumed({ type, num_turns: turns, is_error: isError }) {
-    if (this.#resume === null || type !== 'result') return false;
-    if (turns !== 0 || isError) return false;
-    this.#resume();
-    this.#resume = null;
-    return true;
+  /** One that was kept has everything but the credential and the question. */
+  async #rebind({ flags, messages }, results) {
+    const env = {};
+    for (const [name, none] of Object.entries(DEFAULTS)) {
+      env[name] = flags.env[name] ?? none;
+    }
+    await this.#set({ env }, REBIND_TIMEOUT);
+    if (results === null) {
+      this.#prompt.push(planHistory(messages.slice(-1), false));
+    } else {
+      results.forEach(({ id, result }) => this.#desk.give(id, result));
+    }
+  }
+
+  async #set(flags, timeout) {
+    const late = this.#after(timeout, () => this.halt());
+    try {
+      await this.#query.applyFlagSettings(flags);
+      this.#isSet = true;
+    } finally {
+      this.#clear(late);
+    }
+  }
+
+  /**
+   * The child confirms its settings before it reads the conversation. One that
+   * was kept may have come to harm since: as long as nothing was told, another
+   * is asked.
+   */
+  #explain(error) {
+    const cause = this.#cause ?? error;
+    const isOld = this.turns > 1 && !this.#isTold;
+    if (cause instanceof ApiError) {
+      return isOld && cause.status === REFUSED ? new Unsent() : cause;
+    }
+    if (!this.#isSet || isOld) return new Unsent();
+    return new ApiError(502, 'the SDK process ended before the answer did');
   }
 
   #fail(cause) {
@@ -285,6 +356,7 @@ export class ClaudeProcess {
   async #gone() {
     if (this.state === 'gone') return;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#prompt.close();
     const query = this.#query;
     if (query) setTimeout(() => query.close(), CLOSE_GRACE);
     this.#move('gone');

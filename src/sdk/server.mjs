@@ -60,6 +60,7 @@ export function createBridge({ pool, settings, log }) {
       const credential = readCredential(req.headers);
       const turn = readRequest(raw);
       Object.assign(turn.flags.env, credential);
+      turn.keyId = call.keyId;
       const all = pool.answer(turn, call.signal);
       const events = turn.format ? checked(all, turn.format) : all;
       await (turn.stream ? call.stream(events) : call.whole(events));
@@ -80,7 +81,6 @@ export function createBridge({ pool, settings, log }) {
 /** One request and its response. */
 class Call {
   #res;
-  #keyId;
   #begun = Date.now();
   #first = null;
   #abort = new AbortController();
@@ -90,7 +90,7 @@ class Call {
   constructor(req, res) {
     const { 'x-request-id': id, 'x-claude-key-id': keyId } = req.headers;
     this.id = ID.test(id ?? '') ? id : `req_${randomBytes(12).toString('hex')}`;
-    this.#keyId = ID.test(keyId ?? '') ? keyId : undefined;
+    this.keyId = ID.test(keyId ?? '') ? keyId : undefined;
     this.#res = res;
     res.setHeader('request-id', this.id);
     res.on('error', () => {});
@@ -159,7 +159,7 @@ class Call {
   report() {
     return {
       request_id: this.id,
-      key_id: this.#keyId,
+      key_id: this.keyId,
       outcome: this.outcome,
       first_ms: this.#first === null ? undefined : this.#first - this.#begun,
       ms: Date.now() - this.#begun,

@@ -43,12 +43,18 @@ export function readSettings(env) {
     maxBody: size(env, 'MAX_BODY', '32m'),
     idleTimeout: duration(env, 'IDLE_TIMEOUT', '300s', 10000),
     shutdownTimeout: duration(env, 'SHUTDOWN_TIMEOUT', '30s'),
+    keep: integer(env, 'KEEP', 4, 0, 1000),
+    keepTime: duration(env, 'KEEP_TIME', '5m'),
+    keepTurns: integer(env, 'KEEP_TURNS', 200, 1, 100000),
+    continues: flag(env, 'CONTINUE', 'on'),
+    toolSteps: flag(env, 'TOOL_STEPS', 'on'),
     burstHistory: flag(env, 'BURST_HISTORY', 'on'),
     mimalloc: flag(env, 'MIMALLOC', 'off'),
     log: choice(env, 'LOG', 'info', LEVELS),
     apiBase: baseUrl(env),
     network: network(env),
   };
+  if (!settings.continues && !settings.toolSteps) settings.keep = 0;
   if (settings.maxProcesses < pool) {
     throw new SettingsError('CLAUDE_BRIDGE_MAX_PROCESSES',
       'is smaller than CLAUDE_BRIDGE_POOL');
