@@ -145,7 +145,9 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
     [CLAUDE_ERR_ENDPOINT] = {
         404, 0, "invalid_request_error", "endpoint_not_found",
         "There is no such endpoint here", NULL,
-        "Check the path of the request and the client's base URL." },
+        "Served are POST /v1/chat/completions, /v1/responses, /v1/messages and "
+        "/v1/messages/count_tokens, and GET /v1/models; the path may be below "
+        "another base URL." },
 
     [CLAUDE_ERR_KEY_NOT_FOUND] = {
         404, 0, "invalid_request_error", "key_not_found",
