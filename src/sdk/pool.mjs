@@ -51,11 +51,12 @@ export class Pool {
   fill() {
     if (this.#retry !== null || !this.#launcher.prepared) return;
     this.#makeRoom();
-    let missing = this.#missing();
-    const isLastingWanted = missing <= 0 && this.#isLastingWanted();
-    if ((missing <= 0 && !isLastingWanted) || !this.#isStartable()) return;
-    if (isLastingWanted) this.#start(true);
-    for (; missing > 0; missing--) this.#start(false);
+    if (this.#missing() === null || !this.#isStartable()) return;
+    while (this.#retry === null) {
+      const kind = this.#missing();
+      if (kind === null) return;
+      this.#start(kind === 'lasting');
+    }
   }
 
   /**
@@ -76,12 +77,9 @@ export class Pool {
         return;
       }
     }
-    const lasting = this.#kept.isWanted(turn) ? this.#lasting.shift() : null;
-    if (lasting?.alive && (yield* this.#answered(lasting, turn, signal))) {
-      return;
-    }
+    const isLasting = this.#kept.isWanted(turn);
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const process = await this.#takeAlive(signal);
+      const process = await this.#takeAlive(signal, isLasting);
       if (process === null) return;
       if (yield* this.#answered(process, turn, signal)) return;
     }
@@ -153,22 +151,29 @@ export class Pool {
    */
   #missing() {
     const { starts, maxProcesses } = this.#settings;
-    return Math.min(this.#wanted(), starts - this.#count('starting'),
-      maxProcesses - this.#all.size);
+    if (this.#count('starting') >= starts) return null;
+    if (this.#all.size >= maxProcesses) return null;
+    const isAnyWanted = this.#wanted() > 0;
+    const isFirst = this.#parked.length + this.#count('starting') === 0;
+    if (isAnyWanted && isFirst) return 'ordinary';
+    if (this.#isLastingWanted(isAnyWanted)) return 'lasting';
+    return isAnyWanted ? 'ordinary' : null;
   }
 
   #wanted() {
     const spare = Math.max(0, this.#settings.pool - this.#count('bound'));
-    return this.#queue.length + (this.#draining ? 0 : spare)
+    const served = Math.min(this.#count('starting', true),
+      this.#queue.filter(({ isLasting }) => isLasting).length);
+    return this.#queue.length - served + (this.#draining ? 0 : spare)
       - this.#parked.length - this.#count('starting', false);
   }
 
   /** One is parked beside the others, where that leaves room for them. */
-  #isLastingWanted() {
-    const { keep, pool, starts, maxProcesses } = this.#settings;
+  #isLastingWanted(isAnyWanted) {
+    const { keep, pool, maxProcesses } = this.#settings;
     return keep > 0 && !this.#draining && this.#lasting.length === 0
-      && this.#count('bound') === 0 && this.#count('starting', true) === 0
-      && this.#count('starting') < starts
+      && (isAnyWanted || this.#count('bound') === 0)
+      && this.#count('starting', true) === 0
       && this.#all.size + pool < maxProcesses;
   }
 
@@ -222,8 +227,7 @@ export class Pool {
     if (state === 'parked') {
       this.#failures = 0;
       this.#proved = true;
-      if (process.lasting) this.#parkLasting(process);
-      else this.#park(process);
+      this.#park(process);
     } else if (state === 'gone') {
       this.#all.delete(process);
       this.#parked = this.#parked.filter((parked) => parked !== process);
@@ -235,15 +239,12 @@ export class Pool {
   }
 
   #park(process) {
-    const waiting = this.#queue.shift();
-    if (waiting) waiting.resolve(process);
+    const { lasting } = process;
+    const first = this.#queue.findIndex(({ isLasting }) =>
+      isLasting || !lasting);
+    if (first >= 0) this.#queue.splice(first, 1)[0].resolve(process);
     else if (this.#draining) process.stop();
-    else this.#parked.push(process);
-  }
-
-  #parkLasting(process) {
-    if (this.#draining) process.stop();
-    else this.#lasting.push(process);
+    else (lasting ? this.#lasting : this.#parked).push(process);
   }
 
   #failed() {
@@ -265,18 +266,20 @@ export class Pool {
   }
 
   /** @returns {Promise<ClaudeProcess|null>} null when the client went */
-  async #takeAlive(signal) {
+  async #takeAlive(signal, isLasting) {
     let process;
-    do process = await this.#take(signal);
+    do process = await this.#take(signal, isLasting);
     while (!process.alive);
     if (!signal.aborted) return process;
     this.#park(process);
     return null;
   }
 
-  #take(signal) {
+  /** A lasting one is only preferred, but nobody else gets one. */
+  #take(signal, isLasting) {
     const { queue, queueTimeout } = this.#settings;
-    const process = this.#parked.shift();
+    const process = (isLasting && this.#lasting.shift())
+      || this.#parked.shift();
     if (process) return process;
     if (this.#isBroken()) throw overloaded('no SDK process can be started');
     if (this.#queue.length >= queue) throw overloaded('the queue is full');
@@ -294,7 +297,8 @@ export class Pool {
         signal.removeEventListener('abort', onAbort);
         end(value);
       };
-      const waiting = { resolve: settle(resolve), reject: settle(reject) };
+      const waiting = {
+        isLasting, resolve: settle(resolve), reject: settle(reject) };
       signal.addEventListener('abort', onAbort);
       this.#queue.push(waiting);
       this.fill();

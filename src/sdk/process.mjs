@@ -168,12 +168,11 @@ export class ClaudeProcess {
           if (!reader.settled && !waits) this.halt();
           yield event;
           const cost = await this.#cost(turn.flags.model, reader);
-          if ((reader.sound || waits) && await this.#disarmed) {
-            this.held = recorder?.message ?? null;
-            if (waits) this.calls = recorder.calls;
-          }
           if (cost !== undefined) yield costEvent(cost);
+          const isDone = (reader.sound || waits) && await this.#isDisarmed();
           yield { type: 'message_stop' };
+          this.held = isDone ? recorder?.message ?? null : null;
+          if (waits) this.calls = recorder.calls;
           return;
         }
         yield event;
@@ -240,6 +239,16 @@ export class ClaudeProcess {
     if (!this.lasting) return;
     this.#disarmed = this.#query.applyFlagSettings({ env: NO_CREDENTIAL })
       .then(() => true, () => false);
+  }
+
+  /** Whether the process has confirmed that it has no credential. */
+  async #isDisarmed() {
+    const late = this.#after(COST_WAIT, () => this.halt());
+    try {
+      return await this.#disarmed;
+    } finally {
+      this.#clear(late);
+    }
   }
 
   #move(next) {
