@@ -379,7 +379,14 @@ check_no_memory(void)
         "{\"content\":\"B\",\"role\":\"user\"},"
         "{\"content\":\"C\",\"role\":\"assistant\"},"
         "{\"role\":\"user\",\"content\":[{\"type\":\"image_url\","
-        "\"image_url\":{\"url\":\"data:image\\/png;base64,AAAA\"}}]}]}";
+        "\"image_url\":{\"url\":\"data:image\\/png;base64,AAAA\"}},"
+        "{\"type\":\"file\",\"file\":{\"file_data\":\"YWJj\"}}]},"
+        "{\"role\":\"assistant\",\"tool_calls\":[{\"id\":\"\\u0061\","
+        "\"function\":{\"name\":\"\\u0066\",\"arguments\":\"{\\\"a\\\":1}\"}"
+        "}],\"function_call\":{\"name\":\"f\",\"arguments\":\"\"}},"
+        "{\"role\":\"tool\",\"tool_call_id\":\"\\u0061\",\"content\":\"D\"},"
+        "{\"role\":\"function\",\"content\":\"E\"}],\"functions\":["
+        "{\"name\":\"f\"}]}";
 
     for (left = 0; left < 64; left++) {
         call_chat(&call, (unsigned char *) body, sizeof(body) - 1, left,
@@ -391,7 +398,7 @@ check_no_memory(void)
         }
     }
 
-    ok(left >= 6, "%zu allocations, each of which may fail", left);
+    ok(left >= 14, "%zu allocations, each of which may fail", left);
     is(call.rc, CLAUDE_OK, "and then none does");
 }
 
