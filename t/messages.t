@@ -269,6 +269,22 @@ while (defined(my $more = $c->data)) { $text .= $more }
 like($text, qr/event: message_stop/, 'and the end');
 $c->close;
 
+# models, as who speaks of a version of Anthropic's API expects them
+
+my @version = ('anthropic-version: 2023-06-01');
+$doc = $t->http('GET', '/v1/models?limit=1000', key => $key,
+    headers => \@version)->json;
+is(join(' ', sort keys %$doc), 'data first_id has_more last_id',
+    'a list of models');
+is(join(' ', sort keys %{ $doc->{data}[0] }),
+    'created_at display_name id type', 'and one of them');
+is($doc->{last_id}, $doc->{data}[-1]{id}, 'the last one');
+$doc = $t->http('GET', '/v1/models/sonnet', key => $key,
+    headers => \@version)->json;
+is("$doc->{type} $doc->{id}", 'model sonnet', 'one by its name');
+is_refused($t->http('GET', '/v1/models/none', key => $key,
+    headers => \@version), 404, 'not_found_error', 'one that there isn\'t');
+
 # counts
 
 sub count {

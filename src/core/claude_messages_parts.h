@@ -2,9 +2,10 @@
 /*
  * What the files of the Messages dialect share: a request while it is read,
  * by claude_messages_request.c and the files that know its fields
- * (claude_messages_fields.c), its tools (claude_messages_tools.c), its
- * messages (claude_messages_turns.c), their blocks (claude_messages_blocks.c)
- * and what becomes of them (claude_messages_put.c).
+ * (claude_messages_fields.c, claude_messages_thinking.c), its tools
+ * (claude_messages_tools.c), its messages (claude_messages_turns.c), their
+ * blocks (claude_messages_blocks.c) and what becomes of them
+ * (claude_messages_put.c).
  *
  * Texts are passed on as they are written, escapes and all.  Everything else
  * is read and written anew: what no table names, doesn't go on.
@@ -26,6 +27,8 @@
 #define CLAUDE_MESSAGES_ASSISTANT  (1u << CLAUDE_ROLE_ASSISTANT)
 #define CLAUDE_MESSAGES_SYSTEM     (1u << CLAUDE_ROLE_SYSTEM)
 #define CLAUDE_MESSAGES_RESULT     (1u << 8)     /* a tool's result */
+
+#define CLAUDE_MESSAGES_TOKENS_MAX  10000000
 
 /* kinds of blocks that claude_messages_kinds names, at most */
 
@@ -170,6 +173,18 @@ extern const claude_parse_place_t  claude_messages_turns;
 extern const claude_parse_place_t  claude_messages_content;
 extern const claude_parse_place_t  claude_messages_tools;
 extern const claude_parse_place_t  claude_messages_choice;
+extern const claude_parse_place_t  claude_messages_thinking;
+extern const claude_parse_place_t  claude_messages_output;
+extern const claude_parse_place_t  claude_messages_format;
+
+/* a row of a table of fields; null is as if it weren't there */
+
+#define claude_messages_field(name, type, value, reason)                      \
+    { claude_string(name), claude_parse_null_or(CLAUDE_PARSE_##type), 0, 0,   \
+      claude_messages_on_##value, reason }
+
+#define claude_messages_end_of_fields  { { 0, NULL }, 0, 0, 0, NULL, NULL }
+
 
 /* up to a name of len 0 */
 

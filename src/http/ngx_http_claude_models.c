@@ -3,6 +3,7 @@
  * GET models and models/{id}: what a client may ask for.
  *
  * https://platform.openai.com/docs/api-reference/models
+ * https://docs.anthropic.com/en/api/models-list
  */
 
 
@@ -13,7 +14,9 @@
 
 
 static void ngx_http_claude_put_model(claude_out_t *out,
-    const claude_model_t *model);
+    const claude_model_t *model, ngx_uint_t anthropic);
+static void ngx_http_claude_put_end(claude_out_t *out,
+    const claude_model_t *first, const claude_model_t *last);
 static const claude_model_t *ngx_http_claude_nth_model(
     const claude_models_t *models, size_t n);
 
@@ -23,18 +26,26 @@ ngx_http_claude_models(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
     size_t                       n;
     claude_mem_t                 mem;
-    ngx_uint_t                   some;
+    ngx_uint_t                   anthropic;
     claude_out_t                 out;
-    const claude_model_t        *model;
+    const claude_model_t        *model, *first, *last;
     ngx_http_claude_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
-    some = 0;
+    first = NULL;
+    last = NULL;
+    anthropic = (ngx_http_claude_speaks(r) == &claude_messages);
     mem = ngx_http_claude_mem(r->pool);
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_MODELS_MAX);
-    claude_out_literal(&out, "{\"object\":\"list\",\"data\":[");
+
+    if (anthropic) {
+        claude_out_literal(&out, "{\"data\":[");
+
+    } else {
+        claude_out_literal(&out, "{\"object\":\"list\",\"data\":[");
+    }
 
     for (n = 0; /* void */ ; n++) {
 
@@ -48,15 +59,23 @@ ngx_http_claude_models(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
             continue;
         }
 
-        if (some) {
+        if (first == NULL) {
+            first = model;
+
+        } else {
             claude_out_literal(&out, ",");
         }
 
-        some = 1;
-        ngx_http_claude_put_model(&out, model);
+        last = model;
+        ngx_http_claude_put_model(&out, model, anthropic);
     }
 
-    claude_out_literal(&out, "]}");
+    if (anthropic) {
+        ngx_http_claude_put_end(&out, first, last);
+
+    } else {
+        claude_out_literal(&out, "]}");
+    }
 
     return ngx_http_claude_send_json(r, ctx, NGX_HTTP_OK, &out);
 }
@@ -93,7 +112,8 @@ ngx_http_claude_one_model(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     mem = ngx_http_claude_mem(r->pool);
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
-    ngx_http_claude_put_model(&out, &model);
+    ngx_http_claude_put_model(&out, &model,
+                              ngx_http_claude_speaks(r) == &claude_messages);
 
     return ngx_http_claude_send_json(r, ctx, NGX_HTTP_OK, &out);
 }
@@ -102,12 +122,42 @@ ngx_http_claude_one_model(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 /* created is 0: Anthropic doesn't publish it in a form that could be kept */
 
 static void
-ngx_http_claude_put_model(claude_out_t *out, const claude_model_t *model)
+ngx_http_claude_put_model(claude_out_t *out, const claude_model_t *model,
+    ngx_uint_t anthropic)
 {
     claude_out_literal(out, "{\"id\":");
     claude_json_put_string(out, model->alias.data, model->alias.len);
+
+    if (anthropic) {
+        claude_out_literal(out, ",\"type\":\"model\",\"display_name\":");
+        claude_json_put_string(out, model->alias.data, model->alias.len);
+        claude_out_literal(out, ",\"created_at\":"
+                                "\"1970-01-01T00:00:00Z\"}");
+        return;
+    }
+
     claude_out_literal(out, ",\"object\":\"model\",\"created\":0,"
                             "\"owned_by\":\"anthropic\"}");
+}
+
+
+/* the list is one page, whatever limit was asked for */
+
+static void
+ngx_http_claude_put_end(claude_out_t *out, const claude_model_t *first,
+    const claude_model_t *last)
+{
+    claude_out_literal(out, "],\"has_more\":false,\"first_id\":");
+
+    if (first == NULL) {
+        claude_out_literal(out, "null,\"last_id\":null}");
+        return;
+    }
+
+    claude_json_put_string(out, first->alias.data, first->alias.len);
+    claude_out_literal(out, ",\"last_id\":");
+    claude_json_put_string(out, last->alias.data, last->alias.len);
+    claude_out_literal(out, "}");
 }
 
 
