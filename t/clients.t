@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Official clients on the whole path: nginx, the bridge, real SDK processes,
-# and the stub of Anthropic's API.
+# and the stub of Anthropic's API.  prove t/clients.t :: NAME runs one file.
 
 use strict;
 use warnings;
@@ -33,7 +33,8 @@ my $url = 'http://127.0.0.1:' . $t->port;
 @ENV{qw(BASE_URL LIMITED_URL STUB_URL API_KEY)}
     = ("$url/v1", "$url/limited", $sdk->{url}, $key);
 
-node_tests(qw(openai openai-errors responses ai anthropic));
+node_tests(@ARGV ? @ARGV : qw(openai openai-errors openai-tools responses
+    anthropic ai ai-tools langchain agents));
 
 $t->allow(qr/upstream/);
 $t->finish;

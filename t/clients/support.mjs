@@ -1,6 +1,10 @@
 // What the tests share.
 
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import { after } from 'node:test';
+
+import { seenAnswers, watchAnswers } from './schemas.mjs';
 
 const POLL = 5;
 const DEADLINE = 20000;
@@ -23,7 +27,8 @@ export async function until(condition) {
 
 /**
  * Where the tests of the clients find what they talk to, from the
- * environment:
+ * environment. From here on every answer is held against t/schemas, and the
+ * file fails if one doesn't fit.
  *
  *   BASE_URL     the API's base URL, up to and with /v1
  *   API_KEY      a key for it
@@ -39,6 +44,12 @@ export function surroundings() {
     'LIMITED_URL', 'STUB_URL'].map((name) => {
     if (!process.env[name]) throw new Error(`${name} is not set`);
     return process.env[name];
+  });
+  watchAnswers();
+  after(() => {
+    const { checked, faults } = seenAnswers();
+    assert.ok(checked > 0, 'no answer was seen');
+    assert.deepEqual(faults, []);
   });
   return { baseURL, apiKey, limitedURL, stub: new StubControl(stubURL) };
 }
@@ -92,6 +103,51 @@ class StubControl {
 /** @returns {string} a text that no other request has in it */
 export function makeMark() {
   return `mark-${randomUUID()}`;
+}
+
+/** The tool that the tests call, as JSON Schema. */
+export const CITY = { type: 'object', properties: {
+  city: { type: 'string' } }, required: ['city'],
+additionalProperties: false };
+
+/**
+ * A prompt for which the stub calls two tools at once.
+ *
+ * @param {string} mark
+ * @param {string} [more] directives
+ * @returns {string}
+ */
+export function twoCities(mark, more = '') {
+  return `${mark} [[stub tool=weather args={"city":"Rome"} tool=weather `
+    + `args={"city":"Oslo"} ${more}]]`;
+}
+
+/**
+ * What a tool says about a city; as results, the two make the stub answer
+ * "warm and cold".
+ *
+ * @param {{city: string}} input
+ * @returns {string}
+ */
+export function tellWeather({ city }) {
+  return city === 'Rome' ? 'warm' : '[[stub text="warm and cold"]] cold';
+}
+
+/**
+ * @param {object[]} messages of a Messages request
+ * @returns {{calls: [string, string][], results: string[]}} names and inputs
+ *   of the calls, texts of the results in the calls' order
+ */
+export function toolTurns(messages) {
+  const blocks = messages.flatMap(({ content }) =>
+    (typeof content === 'string' ? [] : content));
+  const calls = blocks.filter(({ type }) => type === 'tool_use');
+  const results = new Map(blocks.filter(({ type }) => type === 'tool_result')
+    .map(({ tool_use_id: id, content }) => [id, typeof content === 'string'
+      ? content : content.map(({ text }) => text).join('')]));
+  assert.equal(results.size, calls.length);
+  return { calls: calls.map(({ name, input }) => [name, input.city]),
+    results: calls.map(({ id }) => results.get(id)) };
 }
 
 /** A text that is easily damaged on its way. */
