@@ -184,10 +184,12 @@ start(call_t *call, const variant_t *variant)
     };
     static const claude_models_t  models = { &alias, 1, 0 };
     static const unsigned char    body[] =
-        "{\"model\":\"opus\",\"instructions\":\"I\\n\",\"metadata\":{\r\n"
-        "  \"a\": \"b c\"},\"reasoning\":{\"summary\":\"auto\"},\"input\":\"hi\","
-        "\"tools\":[{\"type\":\"namespace\",\"name\":\"s\",\"tools\":[{\"name\":"
-        "\"get\"}]},\n{\"type\":\"function\",\"name\":\"put\"}],\"store\":false,"
+        "{\"model\":\"opus\",\"instructions\":\"I\\n\","
+        "\"metadata\":{\r\n  \"a\": \"b c\"},"
+        "\"reasoning\":{\"summary\":\"auto\"},\"input\":\"hi\","
+        "\"tools\":[{\"type\":\"namespace\",\"name\":\"s\","
+        "\"tools\":[{\"name\":\"get\"}]},\n"
+        "{\"type\":\"function\",\"name\":\"put\"}],\"store\":false,"
         "\"max_output_tokens\":64,\"parallel_tool_calls\":true}";
 
     memset(call, 0, sizeof(call_t));
@@ -236,7 +238,8 @@ feed(call_t *call, const unsigned char *data, size_t len)
            && claude_sse_next(&call->sse, &p, piece + len, &event)
               == CLAUDE_OK)
     {
-        call->rc = claude_reply_feed(&call->reply, &claude_responses, &event, out);
+        call->rc = claude_reply_feed(&call->reply, &claude_responses, &event,
+                                     out);
     }
 
     memset(piece, '#', len);

@@ -1,7 +1,8 @@
 
 /*
- * Responses requests and what becomes of them, from t/golden/responses/NAME.cases.  A
- * case is three lines, whatever else there is is a comment:
+ * Requests for responses and what becomes of them, from
+ * t/golden/responses/NAME.cases.  A case is three lines, whatever else there
+ * is is a comment:
  *
  *   == name of the case
  *   -> the request
