@@ -245,7 +245,8 @@ messages('a call without its result', [{ role => 'user', content => 'hi' },
     { role => 'user', content => 'x' }]);
 part('audio input', { type => 'input_audio', input_audio =>
     { data => 'QUJD', format => 'wav' } });
-part('a file of another server', { type => 'file', file => { file_id => 'x' } });
+part('a file of another server',
+    { type => 'file', file => { file_id => 'x' } });
 
 # method, path, type, size
 
