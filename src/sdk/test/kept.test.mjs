@@ -174,9 +174,9 @@ test('an answer that was aborted leaves nothing to go on in', async () => {
 });
 
 describe('a kept process', () => {
-  test('that died is replaced without notice', async () => {
-    bridge = await start();
-    for (const signal of ['SIGKILL', 'SIGSTOP']) {
+  for (const signal of ['SIGKILL', 'SIGSTOP']) {
+    test(`that got a ${signal} is replaced without notice`, async () => {
+      bridge = await start();
       const messages = [];
       await turn(messages, 'text=a');
       const [pid] = await until(() => bridge.pids('kept').length
@@ -185,9 +185,9 @@ describe('a kept process', () => {
       await turn(messages, 'text=b');
       assert.deepEqual(said(bodies(stub).at(-1)), messages.slice(0, 3));
       await until(() => !bridge.children().includes(pid));
-    }
-    assert.equal(await continued(), 0);
-  });
+      assert.equal(await continued(), 0);
+    });
+  }
 
   test('that dies while the API is silent is replaced too', async () => {
     bridge = await start();
@@ -256,8 +256,73 @@ describe('a kept process', () => {
   });
 });
 
+const TOOLS = ['Bash', 'w'].map((name) => ({
+  name, input_schema: { type: 'object' }, description: 'd'.repeat(5000) }));
+const CALLS = 'tool=w args={"n":1} id=toolu_1 tool=Bash args={} id=toolu_2';
+const result = (id, content, more = {}) => (
+  { type: 'tool_result', tool_use_id: id, content, ...more });
+const text = (value) => ({ type: 'text', text: value });
+
+/** The body of the request that brings the results of two calls. */
+async function stepped(results, env = null) {
+  if (env !== null) bridge = await start(env);
+  stub.clear();
+  const messages = [];
+  await turn(messages, `text=look ${CALLS}`, { tools: TOOLS });
+  messages.push({ role: 'user', content: results });
+  const { status, text: raw } = await bridge.post(
+    { ...question(''), messages, tools: TOOLS }, KEY);
+  assert.equal(status, 200, raw);
+  const [first, second, ...more] = bodies(stub);
+  assert.equal(more.length, 0);
+  assert.deepEqual(rest(second), rest(first));
+  assert.deepEqual(second.tools, TOOLS);
+  const got = said(second);
+  assert.deepEqual(got.slice(0, -1), messages.slice(0, -1));
+  return got.at(-1).content;
+}
+
+describe('at tool calls', () => {
+  test('the process waits for the results', async () => {
+    const content = [result('toolu_1', [text(' one\n'), text('two')]),
+      result('toolu_2', [text('x'.repeat(390_000))])];
+    assert.deepEqual(await stepped(content, {}), content);
+    assert.equal(await continued(), 1);
+    const [one, two] = await stepped([result('toolu_1', 'a string'),
+      result('toolu_2', 'no', { is_error: true })]);
+    assert.deepEqual(one, result('toolu_1', [text('a string')]));
+    assert.deepEqual(two, result('toolu_2', 'no', { is_error: true }));
+    assert.equal(await continued(), 2);
+  });
+
+  test('what would not arrive as it is goes to a fresh one', async () => {
+    const good = result('toolu_2', 'x');
+    const cases = [
+      [result('toolu_1', ''), good],
+      [good, result('toolu_1', 'x')],
+      [result('toolu_1', 'x'), good, text('and more')],
+      [result('toolu_1', 'x'.repeat(400_001)), good],
+      [result('toolu_1', ' no', { is_error: true }), good],
+      [result('toolu_1', [text('a'), text('b')], { is_error: true }), good],
+    ];
+    bridge = await start();
+    for (const content of cases) {
+      assert.deepEqual(await stepped(content), content);
+      assert.equal(await continued(), 0);
+    }
+  });
+
+  test('none waits where that is switched off', async () => {
+    const content = [result('toolu_1', 'x'), result('toolu_2', 'y')];
+    const env = { CLAUDE_BRIDGE_TOOL_STEPS: 'off' };
+    assert.deepEqual(await stepped(content, env), content);
+    assert.equal(await continued(), 0);
+  });
+});
+
 test('nothing is kept when it is switched off', async () => {
-  for (const env of [{ CLAUDE_BRIDGE_KEEP: '0' }]) {
+  for (const env of [{ CLAUDE_BRIDGE_KEEP: '0' },
+    { CLAUDE_BRIDGE_KEEP: '4', CLAUDE_BRIDGE_CONTINUE: 'off' }]) {
     bridge = await Bridge.start(stub, env);
     const messages = [];
     for (const text of ['a', 'b']) {
