@@ -84,29 +84,29 @@ static const row_t  row_table[] = {
 
 
 static const body_t  body_table[] = {
-    { { CLAUDE_ERR_INVALID_JSON, "", "lone surrogate", 17, 0, 0 },
+    { { CLAUDE_ERR_INVALID_JSON, "", "lone surrogate", 17, 0, { 0, NULL }, 0 },
       "The request body is not valid JSON at byte 17: lone surrogate.\","
       "\"type\":\"invalid_request_error\",\"param\":null,"
       "\"code\":\"invalid_json\"}}" },
-    { { CLAUDE_ERR_MISSING, "messages", NULL, 9, 0, 0 },
+    { { CLAUDE_ERR_MISSING, "messages", NULL, 9, 0, { 0, NULL }, 0 },
       "Missing required parameter 'messages'.\","
       "\"type\":\"invalid_request_error\",\"param\":\"messages\","
       "\"code\":\"missing_required_parameter\"}}" },
     { { CLAUDE_ERR_INVALID_TYPE, "messages[3].content", "must be a string",
-        0, 0, 0 },
+        0, 0, { 0, NULL }, 0 },
       "Invalid type for 'messages[3].content': must be a string.\","
       "\"type\":\"invalid_request_error\",\"param\":\"messages[3].content\","
       "\"code\":\"invalid_type\"}}" },
-    { { CLAUDE_ERR_MODEL, "model", NULL, 0, 0, 0 },
+    { { CLAUDE_ERR_MODEL, "model", NULL, 0, 0, { 0, NULL }, 0 },
       "The model does not exist, or this API key may not use it. "
       "GET /v1/models lists those that can be asked for.\","
       "\"type\":\"invalid_request_error\",\"param\":\"model\","
       "\"code\":\"model_not_found\"}}" },
-    { { CLAUDE_ERR_RATE_LIMIT, "", NULL, 0, 12, 0 },
+    { { CLAUDE_ERR_RATE_LIMIT, "", NULL, 0, 12, { 0, NULL }, 0 },
       "Too many requests. Try again in 12 s.\","
       "\"type\":\"rate_limit_error\",\"param\":null,"
       "\"code\":\"rate_limit_exceeded\"}}" },
-    { { CLAUDE_ERR_UNSUPPORTED, "a\"\\\n\xff", NULL, 0, 0, 0 },
+    { { CLAUDE_ERR_UNSUPPORTED, "a\"\\\n\xff", NULL, 0, 0, { 0, NULL }, 0 },
       "Unsupported parameter 'a\\\"\\\\\\n\xef\xbf\xbd'.\","
       "\"type\":\"invalid_request_error\","
       "\"param\":\"a\\\"\\\\\\n\xef\xbf\xbd\","
