@@ -60,7 +60,8 @@ function next(messages, setting, how) {
   if (calls.length === 0) {
     return { ...asked, message: { role: 'user', content: [text(asked.text)] } };
   }
-  const content = calls.map(({ id }) => result(id, asked.text));
+  const content = calls.map(({ id }, i) =>
+    result(id, i === 0 ? asked.text : `${asked.tag} ${pick(TEXTS)}`));
   if (draw() < 0.1) content.reverse();
   if (draw() < 0.1) content.push(text('and more'));
   return { ...asked, message: { role: 'user', content } };
