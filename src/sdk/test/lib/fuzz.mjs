@@ -18,7 +18,6 @@ export const SETTINGS = [
   { ...EFFORTLESS, tools: TOOLS },
   { ...EFFORTLESS, tools: TOOLS, thinking: { type: 'adaptive' } },
   { ...EFFORTLESS, tools: TOOLS.slice(1) },
-  { ...EFFORTLESS, tools: TOOLS, model: 'claude-haiku-4-5' },
 ];
 const NOTE = /^<system-reminder>\n(# Env|You are powered|Today's date)/;
 const APPENDED = /\n\n<system-reminder>\n# Environment[^]*$/;
