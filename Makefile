@@ -38,14 +38,14 @@ say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 quiet = @$(say) "  $(1)  $@";
 
 
-.PHONY: all module run test bench fuzz sanitize deps clean help
+.PHONY: all module run test check-clients bench fuzz sanitize deps clean help
 .PHONY: units replays fuzzers FORCE
 
 all: module $(out)/claude-keys	## build the module and claude-keys
 
 help:	## list these targets
-	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1	/p' $(root)/Makefile \
-	    | expand -t 20
+	@sed -n 's/^\([a-z-]*\):[^#]*## */  make \1	/p' $(root)/Makefile \
+	    | expand -t 22
 
 run:	## install what is missing, build, start bridge and nginx
 	@src/tools/claude-deps.sh run
@@ -58,6 +58,11 @@ test:	## install what is missing, build, run all tests
 	@echo 'Building the module, claude-keys and the programs of the tests.'
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all units replays
 	@exec prove -r t
+
+check-clients:	## let Claude Code, Codex and opencode work (1 GB of npm)
+	@src/tools/claude-deps.sh check-clients
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@exec prove -v t/tools/check.pl
 
 bench:	## what a request and a stream cost, beside plain proxy_pass
 	@src/tools/claude-deps.sh bench

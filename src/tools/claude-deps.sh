@@ -3,7 +3,7 @@
 # Installs what is missing: Debian packages with apt-get, npm modules with
 # npm ci.  What is there and new enough stays as it is.
 #
-#   claude-deps.sh build|run|test|bench|fuzz|bench
+#   claude-deps.sh build|run|test|check-clients|bench|fuzz
 
 set -eu
 umask 022
@@ -57,7 +57,7 @@ packages() {
 	util-linux setpriv
 	END
 
-    case $what in test | fuzz | bench) missing <<- END
+    case $what in test | check-clients | fuzz | bench) missing <<- END
 	perl prove
 	procps ps
 	END
@@ -154,4 +154,7 @@ check_node
 if [ "$what" = test ]; then
     install_modules t/clients 'the clients to test with'
     install_modules t/browser 'what drives the browser'
+fi
+if [ "$what" = check-clients ]; then
+    install_modules t/tools 'Codex and opencode (about 800 MB)'
 fi
