@@ -225,8 +225,7 @@ claude_messages_open(claude_out_t *out, const claude_event_t *event)
         return;
 
     default: /* CLAUDE_BLOCK_TEXT */
-        claude_out_literal(out, "{\"type\":\"text\",\"citations\":null,"
-                                "\"text\":\"");
+        claude_out_literal(out, "{\"type\":\"text\",\"text\":\"");
     }
 
     claude_out_put(out, event->text.data, event->text.len);
