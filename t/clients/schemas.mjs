@@ -11,7 +11,10 @@ for (const name of ['chat', 'messages', 'openai', 'responses']) {
     new URL(`../schemas/${name}.json`, import.meta.url), 'utf8')));
 }
 
-/** Which schema an answer or event of a path has, by the path's end. */
+/**
+ * Which schema an answer or event of a path has, by the path's end; models
+ * are told Anthropic's clients in another form.
+ */
 const PATHS = [
   [/\/chat\/completions$/, 'chat', 'openai'],
   [/\/responses$/, 'responses', 'openai'],
@@ -19,6 +22,8 @@ const PATHS = [
   [/\/messages\/count_tokens$/, 'messages', 'messages', 'tokens'],
   [/\/models$/, 'openai', 'openai', 'models'],
   [/\/models\/[^/]+$/, 'openai', 'openai', 'model'],
+  [/\/models anthropic$/, 'messages', 'messages', 'models'],
+  [/\/models\/[^/]+ anthropic$/, 'messages', 'messages', 'model'],
 ];
 const MOST_SHOWN = 400;
 
@@ -81,8 +86,7 @@ function checkStream(text, file, errors, path) {
   }
 }
 
-function check(url, res, text) {
-  const { pathname } = new URL(url);
+function check(pathname, res, text) {
   const [, file, errors, name = 'whole'] = PATHS
     .find(([pattern]) => pattern.test(pathname)) ?? [];
   if (!file) return;
@@ -99,7 +103,7 @@ function check(url, res, text) {
   }
 }
 
-function watch(url, res) {
+function watch(path, res) {
   if (!res.body) return res;
   const chunks = [];
   const isStream = /event-stream/.test(res.headers.get('content-type'));
@@ -109,7 +113,7 @@ function watch(url, res) {
   done.then(() => pending.delete(done));
   const end = (whole) => {
     const text = Buffer.concat(chunks).toString();
-    if (whole || isStream) check(url, res, text);
+    if (whole || isStream) check(path, res, text);
     finish();
   };
   const reader = res.body.getReader();
@@ -143,9 +147,13 @@ const plain = globalThis.fetch;
 /** From here on fetch checks what answers it gets. */
 export function watchAnswers() {
   globalThis.fetch = async (...args) => {
-    const res = await plain(...args);
-    return watch(typeof args[0] === 'string' ? args[0]
-      : args[0].url ?? String(args[0]), res);
+    const [input, init] = args;
+    const { url, headers } = new Request(input.url ?? String(input),
+      { headers: init?.headers ?? input.headers });
+    const { pathname } = new URL(url);
+    const form = /\/models/.test(pathname) && headers.has('anthropic-version')
+      ? ' anthropic' : '';
+    return watch(pathname + form, await plain(...args));
   };
 }
 

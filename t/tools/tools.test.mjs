@@ -151,7 +151,8 @@ for (const [dialect, npm] of Object.entries(OPENCODE)) {
         autoupdate: false, share: 'disabled', provider: { gateway: { npm,
           name: 'gateway', models: { [model]: { name: model } },
           options: { baseURL: `${root}/v1`, apiKey: '{env:GATEWAY_KEY}' } } },
-      }));
+        // the stub would call tools here too, where there are none
+        agent: { title: { disable: true } } }));
     },
     reads: (file) => ({ tool: 'read', args: { filePath: file } }),
     ask: (place, prompt, again) => run(place, { GATEWAY_KEY: key,
