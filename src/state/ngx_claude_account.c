@@ -137,7 +137,7 @@ ngx_claude_usage_reserve(ngx_claude_store_t *store,
     ngx_claude_keystore_t     *ks;
     ngx_claude_ledger_redo_t  *redo;
 
-    if (!call->running
+    if (!call->running || call->reserved.tokens
         || (key->limits.tokens | key->limits.day_tokens
             | key->limits.month_tokens | key->limits.day_cost
             | key->limits.month_cost)

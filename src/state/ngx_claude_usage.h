@@ -59,7 +59,7 @@ ngx_int_t ngx_claude_usage_begin(ngx_claude_store_t *store,
     claude_verdict_t *verdict);
 
 /* about how many tokens the call will use is known; as begin.  Refused, the
- * call is still to be ended. */
+ * call is still to be ended.  What is reserved already stays as it is. */
 
 ngx_int_t ngx_claude_usage_reserve(ngx_claude_store_t *store,
     const ngx_claude_key_t *key, ngx_claude_call_t *call,
