@@ -270,10 +270,25 @@ ngx_claude_usage_end(ngx_claude_store_t *store, const ngx_claude_key_t *key,
 }
 
 
+/* the calendar is looked at once a day */
+
 static void
 ngx_claude_account_now(claude_moment_t *now)
 {
-    claude_moment(now, ngx_current_msec, ngx_time());
+    time_t  time;
+
+    static claude_moment_t  today;
+
+    time = ngx_time();
+
+    if (time / 86400 != today.time / 86400 || today.time == 0) {
+        claude_moment(&today, ngx_current_msec, time);
+    }
+
+    *now = today;
+
+    now->ms = ngx_current_msec;
+    now->time = time;
 }
 
 
