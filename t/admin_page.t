@@ -66,8 +66,7 @@ my $filled = run([$fill, "$dir/keys/master.key", "$dir/keys/keys.jsonl",
 is($filled->{err}, '', COUNT . ' keys are in the log');
 
 $t->start($conf, keystore => $store);
-node_tests_in('browser', qw(keys hostile session looks));
-node_tests_in('browser', 'locked');
+node_tests_in('browser', 'filled');
 
 $t->secret(split /\n/, read_file("$dir/secrets"));
 $t->finish;
