@@ -329,14 +329,11 @@ facts(void)
     is(reply.stop, CLAUDE_STOP_END_TURN, "the latest stands");
     is(reply.usage.output_tokens, 7, "the usage is kept");
     is(reply.complete, 0, "not whole yet");
-    is(reply.priced, 0, "no cost is known");
     is(feed("cost"), CLAUDE_OK, "a cost");
-    is(reply.priced, 1, "which is noted");
-    is(reply.cost, 500000, "in micro-dollars");
+    ok(reply.priced && reply.cost == 500000, "which is noted");
     is(feed("stop"), CLAUDE_OK, "message_stop");
     is(reply.complete, 1, "whole");
     is(reply.content, 0, "without content");
-    is(reply.text, 0, "or text");
 
     for (i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
         claude_reply_init(&reply, &pool.mem, &record, &request, &id, 0);
