@@ -95,6 +95,7 @@ for my $case (
     ["claude_session=$cookie", 401],
     ["__host-claude_session=$cookie", 401],
     ["__Host-claude_session=$cookie; __Host-claude_session=x", 401],
+    ["__Host-claude_session=x; __Host-claude_session=$cookie", 401],
     ['__Host-claude_session=' . substr($cookie, 0, 42), 401],
     ["__Host-claude_session=${cookie}a", 401],
     ["__Host-claude_session=\"$cookie\"", 401])
