@@ -226,7 +226,7 @@ unlink $usage;
 rename "$usage.away", $usage;
 is(used('bob', 2), 'requests=2 errors=0 promptTokens=200 cachedTokens=0 '
     . 'completionTokens=100 cost=1', 'and are written later, once');
-like($t->log, qr/is written again/, 'which is said too');
+wait_until(sub { $t->log =~ /is written again/ }, 'which is said too');
 
 # over a stop, however long the interval is
 
