@@ -23,9 +23,13 @@ my $password = $t->secret('correct horse battery staple');
 $ENV{CHROMIUM} //= '/usr/bin/chromium';
 -x $ENV{CHROMIUM} or BAIL_OUT("no $ENV{CHROMIUM}: run make deps");
 
-write_file("$dir/admin.htpasswd",
-    'admin:' . crypt($password, '$2y$10$Li3QnDR6jeXBUuMVlBhYFO') . "\n");
-chmod 0600, "$dir/admin.htpasswd";
+my $hash = crypt $password, '$2y$10$Li3QnDR6jeXBUuMVlBhYFO';
+my %people = (admin => ['admin'], several => [qw(alice bob)]);
+for my $file (keys %people) {
+    write_file("$dir/$file.htpasswd",
+        join '', map { "$_:$hash\n" } @{ $people{$file} });
+    chmod 0600, "$dir/$file.htpasswd";
+}
 write_file("$dir/secrets", '');
 $t->private('secrets');
 
@@ -43,11 +47,16 @@ server {
         claude_admin upstream=bridge;
         claude_admin_password_file %%DIR%%/admin.htpasswd;
     }
+    location /several/ {
+        claude_admin;
+        claude_admin_password_file %%DIR%%/several.htpasswd;
+    }
 }
 EOC
 
-@ENV{qw(ADMIN_URL ADMIN_PASSWORD SECRETS)} = ('https://localhost:'
-    . $t->port . '/admin/', $password, "$dir/secrets");
+my $url = 'https://localhost:' . $t->port;
+@ENV{qw(ADMIN_URL SEVERAL_URL ADMIN_PASSWORD SECRETS)} = ("$url/admin/",
+    "$url/several/", $password, "$dir/secrets");
 
 # a gateway without keys
 
