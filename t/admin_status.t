@@ -55,6 +55,9 @@ is($doc->{store}{enabled}, 1, 'enabled ones');
 cmp_ok($doc->{store}{capacity}, '>', 100, 'and how many fit');
 like($doc->{store}{storeId}, qr/^store_[0-9A-Za-z]{20}$/, 'its id');
 
+is($doc->{calls}{running}, 0, 'no call is under way');
+cmp_ok($doc->{calls}{capacity}, '>', 100, 'and many may be');
+
 my %bridge = (configured => JSON::PP::true, reachable => JSON::PP::true,
     status => 'ok', ready => JSON::PP::true, parked => 2, busy => 1,
     starting => 0, queue => 3);

@@ -38,6 +38,8 @@ static void ngx_http_claude_status_put(ngx_http_request_t *r,
     const ngx_http_claude_bridge_t *bridge, claude_out_t *out);
 static void ngx_http_claude_status_store(ngx_http_request_t *r,
     claude_out_t *out);
+static void ngx_http_claude_status_calls(ngx_http_request_t *r,
+    claude_out_t *out);
 static void ngx_http_claude_status_bridge(
     const ngx_http_claude_bridge_t *bridge, claude_out_t *out);
 static void ngx_http_claude_status_number(claude_out_t *out, int64_t number);
@@ -313,6 +315,8 @@ ngx_http_claude_status_put(ngx_http_request_t *r,
     claude_json_put_uint(out, ccf->worker_processes);
     claude_out_literal(out, ",\"store\":");
     ngx_http_claude_status_store(r, out);
+    claude_out_literal(out, ",\"calls\":");
+    ngx_http_claude_status_calls(r, out);
     claude_out_literal(out, ",\"bridge\":");
     ngx_http_claude_status_bridge(bridge, out);
     claude_out_literal(out, ",\"zones\":[");
@@ -356,6 +360,24 @@ ngx_http_claude_status_store(ngx_http_request_t *r, claude_out_t *out)
     claude_out_literal(out, ",\"storeId\":\"");
     claude_out_put(out, store->id, CLAUDE_STORE_ID_LEN);
     claude_out_literal(out, "\"}");
+}
+
+
+static void
+ngx_http_claude_status_calls(ngx_http_request_t *r, claude_out_t *out)
+{
+    ngx_claude_usage_stat_t       stat;
+    ngx_http_claude_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+
+    ngx_claude_usage_stat(mcf->store, &stat);
+
+    claude_out_literal(out, "{\"running\":");
+    claude_json_put_uint(out, stat.running);
+    claude_out_literal(out, ",\"capacity\":");
+    claude_json_put_uint(out, stat.leases);
+    claude_out_literal(out, "}");
 }
 
 

@@ -61,8 +61,6 @@ static void ngx_claude_usage_settle(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_tell(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_trouble(ngx_log_t *log, const char *dir,
     claude_rc_t rc, const claude_usage_error_t *error);
-static void ngx_claude_usage_summed(void *data, ngx_log_t *log);
-static void ngx_claude_usage_asked(ngx_event_t *event);
 
 
 static ngx_claude_usage_timer_t  *ngx_claude_usage_timer;
@@ -448,74 +446,4 @@ ngx_claude_usage_trouble(ngx_log_t *log, const char *dir, claude_rc_t rc,
     ngx_log_error(NGX_LOG_ERR, log, error->sys,
                   "the usage history in \"%s\", \"%s.jsonl\" %s", dir, date,
                   error->reason);
-}
-
-
-ngx_int_t
-ngx_claude_usage_ask(ngx_claude_store_t *store,
-    const claude_usage_query_t *query, ngx_claude_usage_done_pt done,
-    void *data)
-{
-    ngx_thread_task_t       *task;
-    ngx_claude_usage_ask_t  *ask;
-
-    ask = ngx_calloc(sizeof(ngx_claude_usage_ask_t), ngx_cycle->log);
-    if (ask == NULL) {
-        return NGX_ERROR;
-    }
-
-    ask->query = *query;
-
-    if (query->id) {
-        ngx_memcpy(ask->id, query->id, CLAUDE_KEY_ID_LEN);
-        ask->query.id = ask->id;
-    }
-
-    ask->done = done;
-    ask->data = data;
-
-    task = &ask->task;
-
-    task->ctx = ask;
-    task->handler = ngx_claude_usage_summed;
-    task->event.data = ask;
-    task->event.handler = ngx_claude_usage_asked;
-    task->event.log = ngx_cycle->log;
-
-    if (claude_usage_dir((char *) store->path.data, ask->dir) != CLAUDE_OK
-        || ngx_thread_task_post(store->threads, task) != NGX_OK)
-    {
-        ngx_free(ask);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_claude_usage_summed(void *data, ngx_log_t *log)
-{
-    ngx_claude_usage_ask_t *ask = data;
-
-    (void) log;
-
-    ask->rc = claude_usage_sum(ask->dir, &ask->query, &ask->sum, &ask->error);
-}
-
-
-static void
-ngx_claude_usage_asked(ngx_event_t *event)
-{
-    ngx_claude_usage_ask_t *ask = event->data;
-
-    ask->done(ask);
-}
-
-
-void
-ngx_claude_usage_free(ngx_claude_usage_ask_t *ask)
-{
-    claude_usage_free(&ask->sum);
-    ngx_free(ask);
 }

@@ -93,37 +93,6 @@ void ngx_claude_usage_exit_process(ngx_cycle_t *cycle);
 
 
 /*
- * A sum of the history, made in a thread.  NGX_ERROR: not begun.  done is
- * called in the event loop, once, and owns ask from then on: it gives it back
- * with ngx_claude_usage_free().  What is not written yet, flush= at most, is
- * not in it.
- */
-
-typedef struct ngx_claude_usage_ask_s  ngx_claude_usage_ask_t;
-
-typedef void (*ngx_claude_usage_done_pt)(ngx_claude_usage_ask_t *ask);
-
-struct ngx_claude_usage_ask_s {
-    claude_usage_query_t      query;    /* id points at id below, or NULL */
-    u_char                    id[CLAUDE_KEY_ID_LEN];
-    claude_rc_t               rc;
-    claude_usage_error_t      error;
-    claude_usage_sum_t        sum;
-    void                     *data;     /* the caller's */
-
-    /* its own */
-    ngx_claude_usage_done_pt  done;
-    ngx_thread_task_t         task;
-    char                      dir[PATH_MAX];
-};
-
-ngx_int_t ngx_claude_usage_ask(ngx_claude_store_t *store,
-    const claude_usage_query_t *query, ngx_claude_usage_done_pt done,
-    void *data);
-void ngx_claude_usage_free(ngx_claude_usage_ask_t *ask);
-
-
-/*
  * For ngx_claude_usage.c: this process comes, sweeps, and gets a number for its
  * leases; it goes, and ends what it has not ended; the sweep ends what killed
  * processes have left.  None of it under the lock.
