@@ -82,8 +82,10 @@ $slow->close;
 push @answers, call('GET', 'session');
 
 $t->secret(values %secret);
-my @leaky = grep { my $name = $_;
-    grep { index($_->{body}, $secret{$name}) >= 0 } @answers } sort keys %secret;
+my @leaky = grep {
+    my $one = $secret{$_};
+    grep { index($_->{body}, $one) >= 0 } @answers;
+} sort keys %secret;
 is("@leaky", '', 'no other answer has a secret in it');
 
 my $log = $t->log;
