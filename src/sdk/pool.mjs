@@ -45,7 +45,7 @@ export class Pool {
 
   /** Starts what is missing; called again whenever something changed. */
   fill() {
-    if (this.#retry !== null) return;
+    if (this.#retry !== null || !this.#launcher.prepared) return;
     let missing = this.#missing();
     if (missing <= 0 || !this.#isStartable()) return;
     for (; missing > 0; missing--) this.#start();
