@@ -26,7 +26,7 @@ warnings := -Wall -Wextra -Werror
 CFLAGS ?= -O2 -g
 cflags := -std=gnu11 $(CFLAGS) $(warnings) $(hardening) -fPIE -MMD -MP $(EXTRA)
 ldflags := -pie -Wl,-z,relro -Wl,-z,now $(EXTRA)
-libs := -lyajl -lsodium
+libs := -lyajl -lsodium -lcrypt
 
 core := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/core/*.c))
 keys := $(patsubst src/%.c,$(out)/%.o,$(wildcard src/tools/claude_keys*.c))
@@ -100,7 +100,7 @@ $(out)/$(module): $(ngx)/Makefile FORCE
 	@cmp -s $(ngx)/$(module) $@ || { $(say) "  LD  $@"; \
 	    cp $(ngx)/$(module) $@.new; mv -f $@.new $@; }
 
-$(ngx)/Makefile: config Makefile $(ngx).stamp
+$(ngx)/Makefile: config config.make Makefile $(ngx).stamp
 	@$(say) "  CONFIGURE  $(NGINX_SRC)"
 	@NGX_CONF_FLAGS=(); cd $(NGINX_SRC); \
 	if [ -f conf_flags ]; then . ./conf_flags; fi; \
@@ -113,7 +113,7 @@ $(ngx)/Makefile: config Makefile $(ngx).stamp
 
 # what config globs, and what else asks for a new configuration
 
-configured = $(NGINX_SRC) $(EXTRA) $(wildcard src/*/*.[ch])
+configured = $(NGINX_SRC) $(EXTRA) $(wildcard src/*/*.[ch] src/admin/*)
 
 $(ngx).stamp: FORCE
 	@[ -x $(NGINX_SRC)/configure ] || { \

@@ -5,6 +5,7 @@
 
 
 #include "src/http/ngx_http_claude.h"
+#include "src/http/ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_postconfiguration(ngx_conf_t *cf);
@@ -24,6 +25,13 @@ static ngx_conf_bitmask_t  ngx_http_claude_next_upstream_masks[] = {
     { ngx_string("error"), NGX_HTTP_UPSTREAM_FT_ERROR },
     { ngx_string("timeout"), NGX_HTTP_UPSTREAM_FT_TIMEOUT },
     { ngx_string("off"), NGX_HTTP_UPSTREAM_FT_OFF },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_bitmask_t  ngx_http_claude_credentials[] = {
+    { ngx_string("oauth"), CLAUDE_FORM_OAUTH },
+    { ngx_string("api_key"), CLAUDE_FORM_API_KEY },
     { ngx_null_string, 0 }
 };
 
@@ -59,6 +67,13 @@ static ngx_command_t  ngx_http_claude_commands[] = {
       0,
       NULL },
 
+    { ngx_string("claude_credentials"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_conf_set_bitmask_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_claude_main_conf_t, credentials),
+      &ngx_http_claude_credentials },
+
     { ngx_string("claude_thread_pool"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_claude_thread_pool,
@@ -77,6 +92,13 @@ static ngx_command_t  ngx_http_claude_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
       ngx_http_claude_limit,
       NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("claude_audit_log"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE12,
+      ngx_http_claude_audit_log,
+      NGX_HTTP_SRV_CONF_OFFSET,
       0,
       NULL },
 
@@ -129,6 +151,41 @@ static ngx_command_t  ngx_http_claude_commands[] = {
       0,
       NULL },
 
+    { ngx_string("claude_admin"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_claude_admin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("claude_admin_password_file"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_claude_admin_password_file,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("claude_admin_redirect"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_claude_admin_redirect,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("claude_admin_forwarded"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_claude_admin_forwarded,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("claude_session_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_http_claude_session_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("claude_connect_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -176,7 +233,7 @@ static ngx_http_module_t  ngx_http_claude_module_ctx = {
     ngx_http_claude_init_main_conf,        /* init main configuration */
 
     ngx_http_claude_create_srv_conf,       /* create server configuration */
-    NULL,                                  /* merge server configuration */
+    ngx_http_claude_merge_srv_conf,        /* merge server configuration */
 
     ngx_http_claude_create_loc_conf,       /* create location configuration */
     ngx_http_claude_merge_loc_conf         /* merge location configuration */
@@ -189,11 +246,11 @@ ngx_module_t  ngx_http_claude_module = {
     ngx_http_claude_commands,              /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_claude_audit_init_module,     /* init module */
     ngx_http_claude_init_process,          /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_claude_usage_exit_process,         /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -204,6 +261,8 @@ ngx_http_claude_postconfiguration(ngx_conf_t *cf)
 {
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
+
+    ngx_http_claude_status_init();
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
@@ -234,11 +293,25 @@ ngx_http_claude_init_process(ngx_cycle_t *cycle)
 
     mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_claude_module);
 
-    if (mcf == NULL || mcf->store == NULL) {
+    if (mcf == NULL) {
         return NGX_OK;
     }
 
-    if (ngx_claude_store_init_process(mcf->store, cycle) != NGX_OK) {
+    if (ngx_http_claude_audit_init_process(cycle) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (mcf->store == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_claude_store_init_process(mcf->store, cycle) != NGX_OK
+        || ngx_claude_usage_init_process(mcf->store, cycle) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_claude_admin_init_process(cycle, mcf) != NGX_OK) {
         return NGX_ERROR;
     }
 

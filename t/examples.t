@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use Claude::Curl qw(curl certificate);
+use Claude::SignIn;
 use Claude::Test;
 
 my $t = Claude::Test->new;
@@ -21,12 +22,14 @@ my $id = $t->keys->id($key);
 my $bridge = $t->bridge;
 my $port = $t->port('tls');
 certificate($dir);
+Claude::SignIn->new($t, alice => 'correct horse');
 
 my @replace = (
     ['modules/ngx_http_claude_module.so', Claude::Test::module()],
     ['/etc/nginx/claude/master.key', "$dir/keys/master.key"],
     ['/var/lib/nginx-claude/keys.jsonl', "$dir/keys/keys.jsonl"],
     [qr{/run/claude/[\w-]+\.sock}, "$dir/bridge/sock"],
+    ['/etc/nginx/claude/admin.htpasswd', "$dir/admin.htpasswd"],
     ['127.0.0.1:9000', "unix:$dir/bridge/sock"],
     ['/etc/nginx/tls/cert.pem', "$dir/tls.crt"],
     ['/etc/nginx/tls/key.pem', "$dir/tls.key"],
@@ -67,6 +70,21 @@ sub chat {
 }
 
 my %also = (
+    'admin.conf' => sub {
+        my ($r, $name) = @_;
+        my @tls = ('--resolve', "localhost:$port:127.0.0.1");
+        my $admin = "https://localhost:$port/admin/";
+        my $in = curl("${admin}api/login", @tls, '-H',
+            'Content-Type: application/json', '-H',
+            'Sec-Fetch-Site: same-origin', '-d',
+            json_encode({ password => 'correct horse' }));
+        is($in->{status}, 200, "$name: a login") or diag $in->{body};
+        my ($cookie) = $in->header('set-cookie') =~ /^([^;]+)/;
+        is(curl("${admin}api/keys", @tls, '-b', $t->secret($cookie))
+            ->json->{data}[0]{id}, $id, "$name: and the keys");
+        is(curl($admin, @tls)->{status}, 200, "$name: and the page");
+    },
+
     'minimal.conf' => sub {
         my ($r, $name) = @_;
         is($r->json->{object}, 'chat.completion', "$name: a chat");

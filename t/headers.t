@@ -38,6 +38,8 @@ server {
     location /denied/ { deny all; claude_pass bridge; }
     location /guarded/ { claude_auth on; proxy_pass http://%%ADDR_origin%%; }
     location /added/ { add_header X-Mine yes always; claude_pass bridge; }
+    location /moved/ { claude_pass bridge; return 301 https://app.test/; }
+    location /broken/ { claude_pass bridge; return 500; }
     location /elsewhere/ { return 200 "else\\n"; }
 }
 server {
@@ -54,6 +56,14 @@ my $hi = $t->chat_body('hi');
 
 sub chat { $t->chat($_[0], key => $key, uri => $_[1] // $uri) }
 
+sub raw {
+    my $c = $t->connect;
+    $c->send($_[0]);
+    my $r = $c->response;
+    $c->close;
+    return $r;
+}
+
 $t->http('GET', '/one/models', key => $key);
 my @answers = (
     [200, 'models', $t->http('GET', '/v1/models', key => $key)],
@@ -62,6 +72,7 @@ my @answers = (
     [200, 'health', $t->http('GET', '/v1/health')],
     [204, 'a preflight', $t->http('OPTIONS', $uri, headers => [
         'Origin: https://app.test', 'Access-Control-Request-Method: POST'])],
+    [301, 'a redirect', $t->http('GET', '/moved/models', key => $key)],
     [400, 'bad JSON', $t->http('POST', $uri, key => $key, body => '{')],
     [401, 'no key', $t->http('GET', '/v1/models')],
     [403, 'a forbidden address', $t->http('GET', '/denied/models',
@@ -74,10 +85,15 @@ my @answers = (
     [415, 'another type', $t->http('POST', $uri, key => $key, body => 'a',
         type => 'text/plain')],
     [429, 'the limit', $t->http('GET', '/one/models', key => $key)],
+    [500, 'an error of nginx', $t->http('GET', '/broken/models',
+        key => $key)],
+    [501, 'an unknown coding', raw("POST $uri HTTP/1.1\r\nHost: a\r\n"
+        . "Transfer-Encoding: odd\r\n\r\n")],
     [502, 'a failed bridge', chat('[[status 500]]')],
     [503, 'an overloaded bridge', chat('[[status 529]]')],
     [503, 'no bridge', $t->http('GET', '/nobody/health')],
     [504, 'a slow bridge', chat('[[slow]]', '/short/chat/completions')],
+    [505, 'another HTTP', raw("GET /v1/models HTTP/9.0\r\nHost: a\r\n\r\n")],
 );
 my $stream = $t->stream('hi', key => $key);
 push @answers, [200, 'a stream', $stream->head];
@@ -94,8 +110,9 @@ for (@answers) {
     $seen{ lc((split /:/)[0]) }++ for grep { /:/ } split /\r\n/, $r->{raw};
     is_deeply([grep { $seen{$_} > 1 && $_ ne 'vary' } keys %seen], [],
         "$name: no header twice");
+    # 501 and 505 are the client's fault, and say so
     is_error($r, $status, undef, "$name: an OpenAI error") if $status >= 400
-        && $r->{method} ne 'HEAD';
+        && $status !~ /^50[15]$/ && $r->{method} ne 'HEAD';
     $ids{ $r->header('x-request-id') // '' }++;
 }
 is_deeply([grep { $ids{$_} > 1 } keys %ids], [],

@@ -81,7 +81,9 @@ sub set_mode { chmod $_[1], $_[0] or die "$_[0]: $!" }
 sub test_usage {
     my $help = good('--help', '--help');
     like($help, qr/^Usage: claude-keys COMMAND/, 'help says how');
-    for (qw(init add list show set rotate delete check compact)) {
+    for (qw(init add list show set rotate token delete forget usage check
+        compact backup restore rekey password))
+    {
         like($help, qr/^  $_\b/m, "help has $_");
     }
     is(good('help of a command', 'add', '--help'), $help, 'is the same');
@@ -192,8 +194,11 @@ sub test_add {
     is($first->{lastUsed}, undef, 'never used');
     is($first->{expiresAt}, undef, 'never expiring');
     like($first->{createdAt}, qr/^$TIME\z/, 'made just now');
-    is_deeply([sort keys %$first], [qw(createdAt display enabled expiresAt id
-        keyName lastUsed tokenDisplay)], 'and nothing secret');
+    is_deeply([sort keys %$first], [qw(allowedAddresses allowedModels
+        concurrentRequests createdAt dayCost dayTokens display enabled
+        expiresAt id keyName lastUsed monthCost monthTokens previousUntil
+        requestsPerMinute state tokenDisplay tokenType tokensPerMinute)],
+        'and nothing secret');
 
     my $text = read_file($store);
     for ($token, $key, substr($token, 13, 20), substr($key, 8, 30)) {
@@ -241,7 +246,7 @@ sub test_change {
     is_deeply(shown($id), $record, 'show has what add has');
 
     like(good('show as text', 'show', $id, @files),
-        qr/^id: +$id\nname: +changing\n(?:.*\n)*state: +enabled\n/,
+        qr/^id: +$id\nname: +changing\n(?:.*\n)*state: +active\n/,
         'a line a field');
 
     is(good('set a name', 'set', $id, @files, '--name', 'changed'), '',
@@ -252,7 +257,8 @@ sub test_change {
     good('set more', 'set', $id, @files, '--disable', '--expires',
         '2020-01-01T00:00:00Z');
     is_deeply(shown($id), { %$record, keyName => 'changed',
-        enabled => JSON::PP::false, expiresAt => '2020-01-01T00:00:00Z' },
+        enabled => JSON::PP::false, state => 'disabled',
+        expiresAt => '2020-01-01T00:00:00Z' },
         'changes both');
     like(good('list', 'list', @files), qr/^$id  .*  disabled  .*changed$/m,
         'a disabled key in the list');

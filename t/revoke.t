@@ -17,7 +17,7 @@ use Claude::Test;
 my $t = Claude::Test->new;
 my $keys = $t->keys;
 my %key = map { $_ => $t->add_key($_) }
-    qw(deleted disabled expiring rotated other old);
+    qw(deleted disabled expiring rotated graced other old);
 
 my $bridge = $t->bridge(
     silent => sub { $_[0]->hold('go') and $_[0]->hello },
@@ -106,6 +106,23 @@ $keys->enable($key{disabled});
 becomes($key{disabled}, 200, 'and the one that is enabled again');
 becomes($t->add_key('late'), 200, 'and one that was made meanwhile');
 
+# a rotation with a grace: the old key and its calls go on, until the next one
+
+my $before = $bridge->closed;
+my $first = open_calls($key{graced});
+my $second = $keys->rotate($key{graced}, '--grace', 3600);
+becomes($second, 200, 'graced: every worker takes the new key');
+is(status($key{graced}), 200, 'graced: and the old one');
+my $going = $t->stream('[[midway]]', key => $second);
+$going->head;
+$going->event;
+
+my $third = $keys->rotate($second, '--grace', 3600);
+becomes($third, 200, 'graced: another key within the grace');
+ended('graced twice', $first, $before);
+becomes($key{graced}, 401, 'graced twice: the first key is gone');
+is(status($second), 200, 'graced twice: the second is not');
+
 # a name may change without anybody noticing
 
 my $calls = open_calls($key{other});
@@ -133,6 +150,8 @@ is($events[-1], '[DONE]', "a renamed key's too");
 is_chat($calls->{whole}->response, 'part', 'and its whole answer');
 is($calls->{unanswered}->head->{status}, 200,
     'and what was not answered yet');
-$_->close for $others, values %$calls;
+@events = $going->events;
+is($events[-1], '[DONE]', 'and that of a key in its grace');
+$_->close for $others, $going, values %$calls;
 
 $t->finish;

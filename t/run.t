@@ -20,7 +20,8 @@ use constant SOON => 5;         # seconds in which all must have ended
 
 # a make around this one must not tell the inner one anything
 delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
-    CLAUDE_CODE_OAUTH_TOKEN ANTHROPIC_API_KEY ANTHROPIC_BASE_URL)};
+    CLAUDE_CODE_OAUTH_TOKEN ANTHROPIC_API_KEY ANTHROPIC_BASE_URL
+    ADMIN_PASSWORD)};
 
 my $t = Claude::Test->new;
 plan skip_all => 'nginx would need the sanitizer preloaded'
@@ -55,7 +56,19 @@ sub start_run {
     ($run->{key}) = $run->{text} =~ /^API key: (sk-[A-Za-z0-9]{48})$/m;
     ($run->{curl}) = $run->{text} =~ /^(curl .*)$/m;
     $t->secret($run->{key}) if $run->{key};
+    ($run->{password}) = $run->{text} =~ /^Admin password: (\S{24}) \(/m;
+    $t->secret($run->{password}) if $run->{password};
     return $run;
+}
+
+# the status of a login at the admin
+sub signs_in {
+    my ($password) = @_;
+    return run(['curl', '-sk', '-o', '/dev/null', '-w', '%{http_code}',
+        '-H', 'Content-Type: application/json', '-H',
+        'Sec-Fetch-Site: same-origin', '--data-binary', '@-',
+        "https://localhost:$https/admin/api/login"],
+        json_encode({ password => $password }))->{out};
 }
 
 sub says { read_file($_[0]{err}) }
@@ -114,6 +127,17 @@ ok(eval { json_decode($reply->{out})->{choices}[0]{message}{content} },
 is(run(['curl', '-sk', '-o', '/dev/null', '-w', '%{http_code}',
     "https://localhost:$https/v1/health"])->{out}, 200, 'HTTPS answers too');
 
+like($first->{text}, qr{^Admin: https://localhost:$https/admin/$}m,
+    'so does the admin');
+ok($first->{password}, 'with a password of its own');
+is(signs_in($first->{password}), 200, 'which signs in');
+is(signs_in('another password'), 401, 'and no other one does');
+is(run(['curl', '-sk', '-o', '/dev/null', '-w', '%{http_code}',
+    "https://localhost:$https/admin/"])->{out}, 200, 'to a page');
+is(run(['curl', '-s', '-o', '/dev/null', '-w', '%{redirect_url}',
+    "http://localhost:$http/admin/"])->{out},
+    "https://localhost:$https/admin/", 'that HTTP leads to');
+
 SKIP: {
     skip 'only root has users to give', 3 if $>;
     my %workers = map { uid($_) => 1 } processes($first, qr/worker process/);
@@ -133,6 +157,8 @@ ok(ends($first, 'TERM'), 'SIGTERM ends all, a hanging SDK process too');
 my $second = start_run();
 is($second->{key}, $first->{key}, 'a second run goes on with the same key');
 is(run(['sh', '-c', $second->{curl}])->{status}, 0, 'which still works');
+is($second->{password}, undef, 'the admin\'s password is not shown again');
+is(signs_in($first->{password}), 200, 'and is still good');
 my $busy = fails({}, "STATE_DIR=$dir/other");
 isnt($busy->{status}, 0, 'a port that is taken: no start');
 like($busy->{text}, qr/port $http is taken/, 'and which port it is');
@@ -142,8 +168,9 @@ ok(ends($second, 'INT', -$second->{pid}), 'Ctrl-C ends all');
 my $sdk = Claude::SDK->start($t, pool => 0, dont_wait => 1);
 my $token = token();
 $t->secret($token);
+my $password = $t->secret('a password of my own');
 my $own = start_run(CLAUDE_CODE_OAUTH_TOKEN => $token,
-    ANTHROPIC_BASE_URL => $sdk->{url});
+    ANTHROPIC_BASE_URL => $sdk->{url}, ADMIN_PASSWORD => $password);
 isnt($own->{key}, $first->{key}, 'a credential gets a key of its own');
 unlike(says($own), qr/Demo model:/, 'and no demo model');
 is(run(['sh', '-c', $own->{curl}])->{status}, 0, 'which works');
@@ -153,9 +180,12 @@ is($sdk->last_request->{headers}{authorization}, "Bearer $token",
 my @told = grep {
     my $all = join '', map { $_ // '' } map { read_file($_) }
         "/proc/$_/environ", "/proc/$_/cmdline";
-    index($all, $token) >= 0;
+    index($all, $token) >= 0 || index($all, $password) >= 0;
 } processes($own, qr/nginx|bridge\.mjs|stream-json/);
 is("@told", '', 'nginx, bridge and SDK don\'t have it in their environment');
+
+is(signs_in($password), 200, 'ADMIN_PASSWORD is the admin\'s password');
+is(signs_in($first->{password}), 401, 'in place of the one before');
 
 dies($own, 'nginx', qr/nginx: master/);
 
@@ -169,6 +199,10 @@ my $refused = fails({ ANTHROPIC_API_KEY => 'not a credential' },
     "STATE_DIR=$dir/other");
 isnt($refused->{status}, 0, 'a malformed credential: no start');
 unlike($refused->{text}, qr/not a credential/, 'and it isn\'t shown');
+
+my $weak = fails({ ADMIN_PASSWORD => 'short' }, "STATE_DIR=$dir/other");
+isnt($weak->{status}, 0, 'a password that is too short: no start');
+like($weak->{text}, qr/^error: claude-keys password: .*12/m, 'and why');
 
 my $unwritable = fails({}, "STATE_DIR=$dir/run1.out/state");
 isnt($unwritable->{status}, 0, 'a directory that can\'t be made: no start');

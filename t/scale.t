@@ -33,7 +33,7 @@ sub build {
     return $program;
 }
 my $fill = build('fill_store', glob($t->build . '/core/*.o'), '-lsodium',
-    '-lyajl');
+    '-lyajl', '-lcrypt');
 my $counter = build('count_instructions');
 
 # few keys, then all of them, in the same zone

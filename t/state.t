@@ -22,7 +22,8 @@ chdir $root or die "$root: $!\n";
 plan skip_all => "no $build/nginx: run make first"
     unless -f "$build/nginx/ngx_auto_config.h";
 
-my @flags = (qw(-std=gnu11 -O2 -g -D_FORTIFY_SOURCE=2 -Wall -Wextra -Werror),
+my @flags = (qw(-std=gnu11 -O2 -g -D_FORTIFY_SOURCE=2 -Wall -Wextra -Werror
+        -Wno-unused-parameter),
     map { "-I$_" } abs_path("$build/nginx"), map { "$source/src/$_" }
         qw(core event event/modules os/unix));
 push @flags, '-fsanitize=address,undefined', '-fno-omit-frame-pointer'
@@ -44,7 +45,9 @@ for my $test (@tests) {
     my ($name) = $test =~ m{([^/]+)\.c$};
     my $program = "$dir/$name";
 
-    if (system @cc, '-o', $program, $test, @objects, qw(-lsodium -lyajl)) {
+    if (system @cc, '-o', $program, $test, @objects,
+        qw(-lsodium -lyajl -lcrypt))
+    {
         fail("$name builds");
         next;
     }

@@ -34,13 +34,41 @@ static const char *claude_change_enabled(void *dst,
     const claude_json_token_t *value);
 static const char *claude_change_expires(void *dst,
     const claude_json_token_t *value);
+static const char *claude_change_previous(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_previous_until(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_requests(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_tokens(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_concurrent(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_day_tokens(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_month_tokens(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_day_cost(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_month_cost(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_models(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_addresses(void *dst,
+    const claude_json_token_t *value);
+static const char *claude_change_limit(claude_change_t *change,
+    claude_limit_e limit, const claude_json_token_t *value,
+    const char *reason);
+static const char *claude_change_check(const claude_change_t *change,
+    uint32_t seen);
 static unsigned claude_change_is_display(const claude_json_token_t *value,
     const char *prefix, size_t head);
 static void claude_change_put(claude_out_t *out,
     const claude_record_t *record);
 
 
-/* the order tells what each op has: a delete the first two, a use three */
+/* the order tells what each op has: a delete the first two, a use three, and a
+ * put eleven, with two more both or neither, and any of the rest */
 
 static const claude_field_t  claude_change_fields[] = {
     { claude_string("op"), claude_change_op },
@@ -53,7 +81,18 @@ static const claude_field_t  claude_change_fields[] = {
     { claude_string("tokenDisplay"), claude_change_token_display },
     { claude_string("createdAt"), claude_change_created },
     { claude_string("enabled"), claude_change_enabled },
-    { claude_string("expiresAt"), claude_change_expires }
+    { claude_string("expiresAt"), claude_change_expires },
+    { claude_string("previousDigest"), claude_change_previous },
+    { claude_string("previousUntil"), claude_change_previous_until },
+    { claude_string("requestsPerMinute"), claude_change_requests },
+    { claude_string("tokensPerMinute"), claude_change_tokens },
+    { claude_string("concurrentRequests"), claude_change_concurrent },
+    { claude_string("dayTokens"), claude_change_day_tokens },
+    { claude_string("monthTokens"), claude_change_month_tokens },
+    { claude_string("dayCost"), claude_change_day_cost },
+    { claude_string("monthCost"), claude_change_month_cost },
+    { claude_string("allowedModels"), claude_change_models },
+    { claude_string("allowedAddresses"), claude_change_addresses }
 };
 
 #define CLAUDE_CHANGE_FIELDS                                                  \
@@ -61,14 +100,15 @@ static const claude_field_t  claude_change_fields[] = {
 
 #define CLAUDE_CHANGE_DELETE    3u
 #define CLAUDE_CHANGE_USE       7u
-#define CLAUDE_CHANGE_PUT       ((1u << CLAUDE_CHANGE_FIELDS) - 1)
+#define CLAUDE_CHANGE_PUT       0x7ffu
+#define CLAUDE_CHANGE_PREVIOUS  0x1800u
 
 
 claude_rc_t
 claude_change_read(const claude_str_t *line, claude_change_t *change,
     const char **reason)
 {
-    uint32_t     seen, all;
+    uint32_t     seen;
     claude_rc_t  rc;
 
     memset(change, 0, sizeof(claude_change_t));
@@ -80,25 +120,49 @@ claude_change_read(const claude_str_t *line, claude_change_t *change,
         return rc;
     }
 
-    if (*reason) {
-        return CLAUDE_INVALID;
+    if (*reason == NULL) {
+        *reason = claude_change_check(change, seen);
     }
+
+    return *reason ? CLAUDE_INVALID : CLAUDE_OK;
+}
+
+
+static const char *
+claude_change_check(const claude_change_t *change, uint32_t seen)
+{
+    uint32_t                all, may;
+    const claude_record_t  *record = &change->record;
 
     all = (change->op == CLAUDE_OP_DELETE) ? CLAUDE_CHANGE_DELETE
           : (change->op == CLAUDE_OP_USE) ? CLAUDE_CHANGE_USE
           : CLAUDE_CHANGE_PUT;
 
-    if (seen & ~all) {
-        *reason = "has an unknown name";
+    may = (change->op == CLAUDE_OP_PUT) ? (1u << CLAUDE_CHANGE_FIELDS) - 1
+                                        : all;
 
-    } else if (seen != all) {
-        *reason = "lacks a name";
-
-    } else if (change->op == CLAUDE_OP_USE && change->record.last_used == 0) {
-        *reason = "lastUsed is null";
+    if (seen & ~may) {
+        return "has an unknown name";
     }
 
-    return *reason ? CLAUDE_INVALID : CLAUDE_OK;
+    if ((seen & all) != all) {
+        return "lacks a name";
+    }
+
+    if (change->op == CLAUDE_OP_USE && record->last_used == 0) {
+        return "lastUsed is null";
+    }
+
+    if ((seen & CLAUDE_CHANGE_PREVIOUS) == 0) {
+        return NULL;
+    }
+
+    if ((seen & CLAUDE_CHANGE_PREVIOUS) != CLAUDE_CHANGE_PREVIOUS) {
+        return "has one of previousDigest and previousUntil alone";
+    }
+
+    return memcmp(record->previous, record->digest, CLAUDE_DIGEST_LEN)
+           ? NULL : "previousDigest is the digest";
 }
 
 
@@ -302,6 +366,112 @@ claude_change_expires(void *dst, const claude_json_token_t *value)
 }
 
 
+static const char *
+claude_change_previous(void *dst, const claude_json_token_t *value)
+{
+    claude_change_t  *change = dst;
+
+    return claude_field_hex(value, change->record.previous, CLAUDE_DIGEST_LEN)
+           ? NULL : "previousDigest is not 64 hex digits";
+}
+
+
+static const char *
+claude_change_previous_until(void *dst, const claude_json_token_t *value)
+{
+    claude_change_t  *change = dst;
+
+    if (!claude_field_time(value, &change->record.previous_until)
+        || change->record.previous_until == 0)
+    {
+        return "previousUntil is not a time";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+claude_change_requests(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_REQUESTS, value,
+                               "requestsPerMinute is not a limit");
+}
+
+
+static const char *
+claude_change_tokens(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_TOKENS, value,
+                               "tokensPerMinute is not a limit");
+}
+
+
+static const char *
+claude_change_concurrent(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_CONCURRENT, value,
+                               "concurrentRequests is not a limit");
+}
+
+
+static const char *
+claude_change_day_tokens(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_DAY_TOKENS, value,
+                               "dayTokens is not a limit");
+}
+
+
+static const char *
+claude_change_month_tokens(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_MONTH_TOKENS, value,
+                               "monthTokens is not a limit");
+}
+
+
+static const char *
+claude_change_day_cost(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_DAY_COST, value,
+                               "dayCost is not a limit");
+}
+
+
+static const char *
+claude_change_month_cost(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_MONTH_COST, value,
+                               "monthCost is not a limit");
+}
+
+
+static const char *
+claude_change_models(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_MODEL_NAMES, value,
+                               "allowedModels are not names of models");
+}
+
+
+static const char *
+claude_change_addresses(void *dst, const claude_json_token_t *value)
+{
+    return claude_change_limit(dst, CLAUDE_LIMIT_ADDRESS_PREFIXES, value,
+                               "allowedAddresses are not addresses");
+}
+
+
+static const char *
+claude_change_limit(claude_change_t *change, claude_limit_e limit,
+    const claude_json_token_t *value, const char *reason)
+{
+    return claude_limits_read(&change->record.limits, limit, value, NULL)
+           ? reason : NULL;
+}
+
+
 void
 claude_change_write(claude_out_t *out, const claude_change_t *change)
 {
@@ -362,6 +532,17 @@ claude_change_put(claude_out_t *out, const claude_record_t *record)
     claude_json_put_bool(out, record->enabled);
     claude_out_literal(out, ",\"expiresAt\":");
     claude_time_put(out, record->expires);
+
+    if (record->previous_until) {
+        sodium_bin2hex(hex, sizeof(hex), record->previous, CLAUDE_DIGEST_LEN);
+
+        claude_out_literal(out, ",\"previousDigest\":\"");
+        claude_out_put(out, hex, sizeof(hex) - 1);
+        claude_out_literal(out, "\",\"previousUntil\":");
+        claude_time_put(out, record->previous_until);
+    }
+
+    claude_limits_put(out, &record->limits, 0);
 }
 
 

@@ -39,6 +39,7 @@ claude_chat_put_text(claude_chat_parse_t *chat,
     }
 
     out = claude_chat_block(chat, &text->raw);
+    chat->request->text += text->raw.len;
 
     claude_out_literal(out, "{\"type\":\"text\",\"text\":");
     claude_out_link(out, text->raw.data, text->raw.len);
@@ -57,6 +58,7 @@ claude_chat_put_image(claude_chat_parse_t *chat,
     }
 
     out = claude_chat_block(chat, &image->data);
+    chat->request->text += CLAUDE_IMAGE_TEXT;
 
     claude_out_literal(out, "{\"type\":\"image\",\"source\":{\"type\":");
 

@@ -41,12 +41,20 @@ claude_str_t claude_models_find(const claude_models_t *models,
 extern const claude_model_t  claude_models_builtin[];
 
 
+/* bytes of text that are as many tokens as an image, or one token */
+
+#define CLAUDE_IMAGE_TEXT  6000
+#define CLAUDE_TOKEN_TEXT  4
+
+
 /* what the glue must know of a request beside its Messages body */
 
 typedef struct {
     claude_str_t           model;      /* the client's name for it */
     claude_str_t           upstream_model;
     uint64_t               max_tokens;
+    uint64_t               text;       /* bytes that the model is to read, an
+                                        * image as CLAUDE_IMAGE_TEXT of them */
     unsigned char          conversation[16];  /* hash of system prompt and
                                                * first user message */
     unsigned               stream:1;
@@ -64,12 +72,15 @@ typedef struct {
     int64_t                created;    /* seconds since the epoch */
 
     claude_usage_t         usage;
+    uint64_t               text;       /* bytes of all deltas so far */
+    uint64_t               cost;       /* micro-dollars, where priced */
     claude_stop_e          stop;
     claude_fault_t         fault;      /* set when claude_reply_feed() fails */
     unsigned               started:1;  /* message_start was seen */
     unsigned               stopped:1;  /* a stop reason was seen */
     unsigned               complete:1; /* message_stop was seen, in order */
     unsigned               content:1;  /* some text, thinking or tool came */
+    unsigned               priced:1;   /* the bridge told the cost */
 
     unsigned               block;      /* open block's index + 1, or 0 */
     unsigned               next;       /* the least index of the next block */

@@ -108,10 +108,36 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
         "The model's API refused the credential behind this API key",
         "Ask the operator of this server to renew it."),
 
+    [CLAUDE_ERR_NO_SESSION] = claude_error_key("not_signed_in",
+        "You are not signed in, or the session has ended",
+        "Sign in again."),
+
+    [CLAUDE_ERR_LOGIN] = claude_error_key("invalid_credentials",
+        "The name or the password is wrong", NULL),
+
     [CLAUDE_ERR_FORBIDDEN] = {
         403, 0, "invalid_request_error", "permission_denied",
         "You are not allowed to make this request", NULL,
         "Ask the operator of this server for access." },
+
+    [CLAUDE_ERR_MODEL_DENIED] = {
+        403, 0, "invalid_request_error", "model_not_allowed",
+        "This API key may not use this model", NULL,
+        "GET /v1/models lists those that it may use." },
+
+    [CLAUDE_ERR_ADDRESS_DENIED] = {
+        403, 0, "invalid_request_error", "address_not_allowed",
+        "This API key may not be used from this address", NULL,
+        "Ask the operator of this server for access." },
+
+    [CLAUDE_ERR_HTTPS] = {
+        403, 0, "invalid_request_error", "https_required",
+        "The admin API answers over HTTPS only", NULL, NULL },
+
+    [CLAUDE_ERR_CROSS_ORIGIN] = {
+        403, 0, "invalid_request_error", "cross_origin_request",
+        "A change must come from a page of the same origin", NULL,
+        "Send the header 'Origin' of this server." },
 
     [CLAUDE_ERR_MODEL] = {
         404, 0, "invalid_request_error", "model_not_found",
@@ -122,6 +148,14 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
         404, 0, "invalid_request_error", "endpoint_not_found",
         "There is no such endpoint here", NULL,
         "Check the path of the request and the client's base URL." },
+
+    [CLAUDE_ERR_KEY_NOT_FOUND] = {
+        404, 0, "invalid_request_error", "key_not_found",
+        "There is no key of this id", NULL, NULL },
+
+    [CLAUDE_ERR_SESSION_NOT_FOUND] = {
+        404, 0, "invalid_request_error", "session_not_found",
+        "There is no session of this id", NULL, NULL },
 
     [CLAUDE_ERR_METHOD] = {
         405, 0, "invalid_request_error", "method_not_allowed",
@@ -144,6 +178,20 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
     [CLAUDE_ERR_RATE_LIMIT] = {
         429, 1, "rate_limit_error", "rate_limit_exceeded",
         "Too many requests", NULL, NULL },
+
+    [CLAUDE_ERR_TOKEN_LIMIT] = {
+        429, 1, "rate_limit_error", "rate_limit_exceeded",
+        "This API key's tokens a minute are used up", NULL, NULL },
+
+    [CLAUDE_ERR_CONCURRENCY] = {
+        429, 1, "rate_limit_error", "rate_limit_exceeded",
+        "This API key has as many requests under way as it may", NULL,
+        NULL },
+
+    [CLAUDE_ERR_LOGIN_LIMIT] = {
+        429, 0, "rate_limit_error", "too_many_attempts",
+        "Too many wrong attempts to sign in from this address", NULL,
+        NULL },
 
     [CLAUDE_ERR_RATE_UPSTREAM] = {
         429, 1, "rate_limit_error", "rate_limit_exceeded",
@@ -170,6 +218,20 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
     [CLAUDE_ERR_UNAVAILABLE] = {
         503, 1, "api_error", "service_unavailable",
         "The model can't be reached at the moment", NULL, NULL },
+
+    [CLAUDE_ERR_BUSY] = {
+        503, 1, "api_error", "server_busy",
+        "This server is busy with requests of this kind", NULL, NULL },
+
+    [CLAUDE_ERR_STORE] = {
+        503, 0, "api_error", "store_unavailable",
+        "The change could not be made durable and was not made", NULL,
+        NULL },
+
+    [CLAUDE_ERR_STORE_FULL] = {
+        507, 0, "api_error", "keystore_full",
+        "There is no room for another key", NULL,
+        "Enlarge the zone of 'claude_keystore'." },
 
     [CLAUDE_ERR_OVERLOADED] = {
         503, 1, "api_error", "overloaded",

@@ -36,10 +36,22 @@ typedef enum {
     CLAUDE_ERR_KEY_EXPIRED,         /* invalid_api_key */
     CLAUDE_ERR_KEY_REVOKED,         /* invalid_api_key: while answering */
     CLAUDE_ERR_CREDENTIAL,          /* credential_refused: upstream's 401 */
+    CLAUDE_ERR_NO_SESSION,          /* not_signed_in: none, ended, expired */
+    CLAUDE_ERR_LOGIN,               /* invalid_credentials */
 
-    CLAUDE_ERR_FORBIDDEN,           /* 403 permission_denied */
-    CLAUDE_ERR_MODEL,               /* 404 model_not_found */
-    CLAUDE_ERR_ENDPOINT,            /* 404 endpoint_not_found */
+    /* 403 */
+    CLAUDE_ERR_FORBIDDEN,           /* permission_denied */
+    CLAUDE_ERR_MODEL_DENIED,        /* model_not_allowed: by the key */
+    CLAUDE_ERR_ADDRESS_DENIED,      /* address_not_allowed: by the key */
+    CLAUDE_ERR_HTTPS,               /* https_required: admin in plain text */
+    CLAUDE_ERR_CROSS_ORIGIN,        /* cross_origin_request: admin */
+
+    /* 404 */
+    CLAUDE_ERR_MODEL,               /* model_not_found */
+    CLAUDE_ERR_ENDPOINT,            /* endpoint_not_found */
+    CLAUDE_ERR_KEY_NOT_FOUND,       /* key_not_found: admin */
+    CLAUDE_ERR_SESSION_NOT_FOUND,   /* session_not_found: admin */
+
     CLAUDE_ERR_METHOD,              /* 405 method_not_allowed */
     CLAUDE_ERR_TIMEOUT_CLIENT,      /* 408 request_timeout */
     CLAUDE_ERR_TOO_LARGE,           /* 413 request_too_large */
@@ -47,6 +59,9 @@ typedef enum {
 
     /* 429 */
     CLAUDE_ERR_RATE_LIMIT,          /* rate_limit_exceeded: ours */
+    CLAUDE_ERR_TOKEN_LIMIT,         /* rate_limit_exceeded: the key's tokens */
+    CLAUDE_ERR_CONCURRENCY,         /* rate_limit_exceeded: the key's calls */
+    CLAUDE_ERR_LOGIN_LIMIT,         /* too_many_attempts: wrong logins */
     CLAUDE_ERR_RATE_UPSTREAM,       /* rate_limit_exceeded: the credential's */
     CLAUDE_ERR_QUOTA,               /* insufficient_quota */
 
@@ -54,6 +69,9 @@ typedef enum {
     CLAUDE_ERR_UPSTREAM,            /* 502 bad_gateway: broken, garbage */
     CLAUDE_ERR_UPSTREAM_FAILED,     /* 502 upstream_error: upstream's 5xx */
     CLAUDE_ERR_UNAVAILABLE,         /* 503 service_unavailable */
+    CLAUDE_ERR_BUSY,                /* 503 server_busy: admin, no thread */
+    CLAUDE_ERR_STORE,               /* 503 store_unavailable: not durable */
+    CLAUDE_ERR_STORE_FULL,          /* 507 keystore_full */
     CLAUDE_ERR_OVERLOADED,          /* 503 overloaded: upstream's 529 */
     CLAUDE_ERR_TIMEOUT,             /* 504 timeout */
 

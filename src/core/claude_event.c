@@ -2,6 +2,7 @@
 #include "claude_event.h"
 
 #include "claude_json_reader.h"
+#include "claude_limits.h"
 
 #include <string.h>
 
@@ -51,6 +52,7 @@ typedef enum {
     event_cache_creation,
     event_details,
     event_thinking,
+    event_cost,
 
     event_fields
 } claude_event_field_e;
@@ -115,6 +117,7 @@ static const claude_event_name_t  claude_event_types[] = {
     { claude_string("content_block_stop"), CLAUDE_EVENT_BLOCK_STOP },
     { claude_string("message_delta"), CLAUDE_EVENT_MESSAGE_DELTA },
     { claude_string("message_stop"), CLAUDE_EVENT_MESSAGE_STOP },
+    { claude_string("claude_cost"), CLAUDE_EVENT_COST },
     { claude_string("error"), CLAUDE_EVENT_ERROR },
     { { 0, NULL }, CLAUDE_EVENT_OTHER }
 };
@@ -171,6 +174,7 @@ static const claude_event_row_t  claude_event_rows[] = {
     claude_event_object(top, "message", message, message),
     claude_event_object(top, "usage", usage, usage),
     claude_event_object(top, "error", error, error),
+    claude_event_number(top, "cost_usd", cost),
 
     claude_event_text(delta, "type", delta_type, claude_event_deltas),
     claude_event_text(delta, "text", delta_text, NULL),
@@ -392,6 +396,17 @@ claude_event_build(const claude_event_parse_t *parse, claude_event_t *event,
         event->stop_sequence = parse->raw[event_stop_sequence];
 
         return claude_event_get_usage(parse, event, usage);
+
+    case CLAUDE_EVENT_COST:
+        if (!claude_event_has(parse, event_cost)
+            || claude_cost_read(&parse->raw[event_cost],
+                                CLAUDE_LIMIT_COST_MAX, &event->cost)
+               != CLAUDE_OK)
+        {
+            event->type = CLAUDE_EVENT_OTHER;
+        }
+
+        return CLAUDE_OK;
 
     case CLAUDE_EVENT_ERROR:
         event->error = parse->raw[event_error_type];

@@ -22,7 +22,8 @@ typedef enum {
     CLAUDE_EVENT_BLOCK_STOP,
     CLAUDE_EVENT_MESSAGE_DELTA,
     CLAUDE_EVENT_MESSAGE_STOP,
-    CLAUDE_EVENT_ERROR
+    CLAUDE_EVENT_ERROR,
+    CLAUDE_EVENT_COST               /* the bridge's own, claude_cost */
 } claude_event_type_e;
 
 
@@ -77,6 +78,7 @@ typedef struct {
 
     claude_stop_e          stop;    /* message_delta */
     claude_str_t           error;   /* error: its type */
+    uint64_t               cost;    /* claude_cost: micro-dollars */
     unsigned               has_usage:1;
 } claude_event_t;
 
@@ -101,6 +103,7 @@ typedef struct {
  *   content_block_stop   index
  *   message_delta        delta (an object); stop_reason may be null or absent
  *   error                nothing: an error without a type is one all the same
+ *   claude_cost          nothing: one without a cost is of no interest
  *
  * and counts of tokens that are no unsigned integers up to CLAUDE_TOKENS_MAX.
  * CLAUDE_NO_MEMORY is the JSON reader's.  After a failure event is undefined

@@ -11,6 +11,7 @@ typedef struct {
     const claude_field_t  *fields;
     unsigned               n;
     unsigned               current;     /* n: a name that is not known */
+    unsigned               inside;      /* of a nested value that is taken */
     void                  *dst;
     uint32_t               seen;
     const char            *reason;
@@ -18,6 +19,8 @@ typedef struct {
 
 
 static claude_rc_t claude_fields_token(void *ctx,
+    const claude_json_token_t *token);
+static void claude_fields_value(claude_fields_t *object,
     const claude_json_token_t *token);
 static void claude_fields_name(claude_fields_t *object,
     const claude_json_token_t *token);
@@ -34,6 +37,7 @@ claude_fields_read(const claude_str_t *line, const claude_field_t *fields,
     object.fields = fields;
     object.n = n;
     object.current = n;
+    object.inside = 0;
     object.dst = dst;
     object.seen = 0;
     object.reason = NULL;
@@ -55,7 +59,6 @@ claude_fields_read(const claude_str_t *line, const claude_field_t *fields,
 static claude_rc_t
 claude_fields_token(void *ctx, const claude_json_token_t *token)
 {
-    const char       *reason;
     claude_fields_t  *object = ctx;
 
     if (token->depth == 0) {
@@ -70,26 +73,44 @@ claude_fields_token(void *ctx, const claude_json_token_t *token)
         return CLAUDE_INVALID;
     }
 
-    if (token->depth > 1 || token->type == CLAUDE_JSON_OBJECT_END
-        || token->type == CLAUDE_JSON_ARRAY_END)
-    {
-        return CLAUDE_OK;
-    }
-
-    if (token->type == CLAUDE_JSON_NAME) {
+    if (token->type == CLAUDE_JSON_NAME && token->depth == 1) {
         claude_fields_name(object, token);
         return CLAUDE_OK;
     }
 
-    if (object->current < object->n) {
-        reason = object->fields[object->current].read(object->dst, token);
-
-        if (object->reason == NULL) {
-            object->reason = reason;
-        }
+    if (object->inside
+        || (token->depth == 1 && token->type != CLAUDE_JSON_OBJECT_END
+            && token->type != CLAUDE_JSON_ARRAY_END))
+    {
+        claude_fields_value(object, token);
     }
 
     return CLAUDE_OK;
+}
+
+
+static void
+claude_fields_value(claude_fields_t *object, const claude_json_token_t *token)
+{
+    const char  *reason;
+
+    if (object->current == object->n) {
+        return;
+    }
+
+    reason = object->fields[object->current].read(object->dst, token);
+
+    if (object->reason == NULL) {
+        object->reason = reason;
+    }
+
+    if (reason) {
+        object->inside = 0;
+
+    } else if (token->depth == 1) {
+        object->inside = (token->type == CLAUDE_JSON_ARRAY
+                          || token->type == CLAUDE_JSON_OBJECT);
+    }
 }
 
 

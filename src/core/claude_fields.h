@@ -17,7 +17,9 @@
 
 
 /* puts a value into dst; returns NULL, or static text that says what is wrong
- * with it.  A nested value is a token of its opening bracket. */
+ * with it.  A nested value is a token of its opening bracket; where that is
+ * taken, all of its further tokens follow, up to its closing one or the first
+ * that is wrong. */
 
 typedef const char *(*claude_field_pt)(void *dst,
     const claude_json_token_t *value);

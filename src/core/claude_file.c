@@ -15,6 +15,74 @@ static claude_rc_t claude_file_fill(int fd, const void *data, size_t len,
     uid_t uid, gid_t gid);
 
 
+/* O_NONBLOCK: a FIFO in its place must not hang the caller */
+
+claude_secret_rc_e
+claude_file_open_secret(const char *path, int *fd)
+{
+    struct stat         st;
+    claude_secret_rc_e  rc;
+
+    *fd = open(path, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
+
+    if (*fd == -1) {
+        return (errno == ELOOP) ? CLAUDE_SECRET_SYMLINK
+                                : CLAUDE_SECRET_MISSING;
+    }
+
+    if (fstat(*fd, &st) == -1) {
+        rc = CLAUDE_SECRET_IO;
+
+    } else if (!S_ISREG(st.st_mode)) {
+        rc = CLAUDE_SECRET_NOT_FILE;
+
+    } else if (st.st_uid != 0 && st.st_uid != geteuid()) {
+        rc = CLAUDE_SECRET_OWNER;
+
+    } else if (st.st_mode & (S_IRWXG|S_IRWXO)) {
+        rc = CLAUDE_SECRET_MODE;
+
+    } else {
+        return CLAUDE_SECRET_OK;
+    }
+
+    close(*fd);
+
+    return rc;
+}
+
+
+const char *
+claude_file_secret_reason(claude_secret_rc_e rc)
+{
+    switch (rc) {
+
+    case CLAUDE_SECRET_OK:
+        return "is sound";
+
+    case CLAUDE_SECRET_MISSING:
+        return "can't be opened";
+
+    case CLAUDE_SECRET_SYMLINK:
+        return "is a symbolic link";
+
+    case CLAUDE_SECRET_NOT_FILE:
+        return "is not a regular file";
+
+    case CLAUDE_SECRET_OWNER:
+        return "belongs to another user";
+
+    case CLAUDE_SECRET_MODE:
+        return "is accessible to group or others";
+
+    case CLAUDE_SECRET_IO:
+        return "can't be read";
+    }
+
+    return "is in an unknown state";
+}
+
+
 ssize_t
 claude_file_read(int fd, unsigned char *buf, size_t size)
 {
@@ -62,6 +130,40 @@ claude_file_write(int fd, const void *data, size_t len, off_t offset)
         len -= n;
         offset += n;
     }
+
+    return CLAUDE_OK;
+}
+
+
+claude_rc_t
+claude_file_lines(int fd, off_t size, off_t *lines)
+{
+    size_t         len;
+    ssize_t        n;
+    unsigned char  buf[4096];
+
+    for ( /* void */ ; size; size -= len) {
+        len = (size < (off_t) sizeof(buf)) ? (size_t) size : sizeof(buf);
+
+        do {
+            n = pread(fd, buf, len, size - (off_t) len);
+        } while (n == -1 && errno == EINTR);
+
+        if (n == -1) {
+            return CLAUDE_IO;
+        }
+
+        while (n && buf[n - 1] != '\n') {
+            n--;
+        }
+
+        if (n) {
+            size += n - (off_t) len;
+            break;
+        }
+    }
+
+    *lines = size;
 
     return CLAUDE_OK;
 }

@@ -17,6 +17,28 @@
 #define CLAUDE_FILE_NONE  ((uid_t) -1)  /* as in chown() */
 
 
+/* how a file of secrets was opened */
+
+typedef enum {
+    CLAUDE_SECRET_OK = 0,
+    CLAUDE_SECRET_MISSING,          /* errno */
+    CLAUDE_SECRET_SYMLINK,
+    CLAUDE_SECRET_NOT_FILE,
+    CLAUDE_SECRET_OWNER,            /* neither root's nor the caller's */
+    CLAUDE_SECRET_MODE,             /* accessible to group or others */
+    CLAUDE_SECRET_IO                /* errno */
+} claude_secret_rc_e;
+
+
+/* opens it for reading, when nobody else but root can have written it or can
+ * read it; *fd is open for CLAUDE_SECRET_OK only */
+
+claude_secret_rc_e claude_file_open_secret(const char *path, int *fd);
+
+/* a clause: "is a symbolic link" */
+
+const char *claude_file_secret_reason(claude_secret_rc_e rc);
+
 /* reads on to the end of the file, or until size bytes are there; how many, or
  * -1 with errno */
 
@@ -27,6 +49,10 @@ ssize_t claude_file_read(int fd, unsigned char *buf, size_t size);
 
 claude_rc_t claude_file_write(int fd, const void *data, size_t len,
     off_t offset);
+
+/* how many of the first size bytes are whole lines; CLAUDE_IO with errno */
+
+claude_rc_t claude_file_lines(int fd, off_t size, off_t *lines);
 
 /* fsyncs the directory that path lies in; CLAUDE_IO with errno */
 

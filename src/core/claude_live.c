@@ -17,13 +17,23 @@ static claude_rc_t claude_live_put(claude_live_t *live,
     const claude_record_t *record, uint64_t offset);
 static claude_rc_t claude_live_add(claude_live_t *live,
     const claude_record_t *record, uint64_t offset);
+static unsigned claude_live_taken(const claude_live_t *live,
+    const unsigned char *digest, const claude_live_key_t *by);
 static void claude_live_set(claude_live_key_t *key,
     const claude_record_t *record, uint64_t offset);
+static void claude_live_enter(claude_live_t *live, claude_live_key_t *key);
+static void claude_live_leave(claude_live_t *live, claude_live_key_t *key);
+static claude_rc_t claude_live_slots(claude_live_t *live, size_t n);
+static void claude_live_free_slots(claude_live_t *live);
 static claude_rc_t claude_live_grow(claude_live_t *live);
 static void claude_live_move(claude_live_t *to, const claude_live_t *from);
 
 static claude_live_key_t *claude_live_key(const claude_live_t *live,
     const claude_live_index_t *index, const void *value);
+static void claude_live_add_to(claude_live_t *live,
+    claude_live_index_t *index, const void *value, size_t place);
+static void claude_live_remove_from(claude_live_t *live,
+    claude_live_index_t *index, const void *value);
 static size_t claude_live_look(const claude_live_t *live,
     const claude_live_index_t *index, const void *value);
 static void claude_live_remove(claude_live_t *live,
@@ -45,6 +55,9 @@ claude_live_init(claude_live_t *live)
     live->digests.member = offsetof(claude_live_key_t, digest);
     live->digests.len = CLAUDE_DIGEST_LEN;
 
+    live->previous.member = offsetof(claude_live_key_t, previous);
+    live->previous.len = CLAUDE_DIGEST_LEN;
+
     randombytes_buf(live->secret, sizeof(live->secret));
 }
 
@@ -53,8 +66,7 @@ void
 claude_live_free(claude_live_t *live)
 {
     free(live->keys);
-    free(live->ids.slots);
-    free(live->digests.slots);
+    claude_live_free_slots(live);
 
     claude_live_init(live);
 }
@@ -85,10 +97,7 @@ claude_live_apply(claude_live_t *live, const claude_change_t *change,
         return CLAUDE_OK;
     }
 
-    claude_live_remove(live, &live->ids,
-                       claude_live_look(live, &live->ids, key->id));
-    claude_live_remove(live, &live->digests,
-                       claude_live_look(live, &live->digests, key->digest));
+    claude_live_leave(live, key);
 
     key->offset = 0;
     live->n--;
@@ -101,13 +110,14 @@ static claude_rc_t
 claude_live_put(claude_live_t *live, const claude_record_t *record,
     uint64_t offset)
 {
-    size_t              slot;
-    claude_live_key_t  *key, *other;
+    claude_live_key_t  *key;
 
     key = claude_live_key(live, &live->ids, record->id);
-    other = claude_live_key(live, &live->digests, record->digest);
 
-    if (other && other != key) {
+    if (claude_live_taken(live, record->digest, key)
+        || (record->previous_until
+            && claude_live_taken(live, record->previous, key)))
+    {
         return CLAUDE_INVALID;
     }
 
@@ -115,19 +125,31 @@ claude_live_put(claude_live_t *live, const claude_record_t *record,
         return claude_live_add(live, record, offset);
     }
 
-    if (other == NULL) {
-        slot = claude_live_look(live, &live->digests, key->digest);
-        claude_live_remove(live, &live->digests, slot);
-    }
-
+    claude_live_leave(live, key);
     claude_live_set(key, record, offset);
-
-    if (other == NULL) {
-        slot = claude_live_look(live, &live->digests, key->digest);
-        live->digests.slots[slot] = key - live->keys + 1;
-    }
+    claude_live_enter(live, key);
 
     return CLAUDE_OK;
+}
+
+
+/* whether it is a digest of another key */
+
+static unsigned
+claude_live_taken(const claude_live_t *live, const unsigned char *digest,
+    const claude_live_key_t *by)
+{
+    claude_live_key_t  *key;
+
+    key = claude_live_key(live, &live->digests, digest);
+
+    if (key && key != by) {
+        return 1;
+    }
+
+    key = claude_live_key(live, &live->previous, digest);
+
+    return key && key != by;
 }
 
 
@@ -135,7 +157,6 @@ static claude_rc_t
 claude_live_add(claude_live_t *live, const claude_record_t *record,
     uint64_t offset)
 {
-    size_t              slot;
     claude_live_key_t  *key;
 
     if (live->used == live->size && claude_live_grow(live) != CLAUDE_OK) {
@@ -144,12 +165,7 @@ claude_live_add(claude_live_t *live, const claude_record_t *record,
 
     key = &live->keys[live->used++];
     claude_live_set(key, record, offset);
-
-    slot = claude_live_look(live, &live->ids, key->id);
-    live->ids.slots[slot] = live->used;
-
-    slot = claude_live_look(live, &live->digests, key->digest);
-    live->digests.slots[slot] = live->used;
+    claude_live_enter(live, key);
 
     live->n++;
 
@@ -163,9 +179,41 @@ claude_live_set(claude_live_key_t *key, const claude_record_t *record,
 {
     memcpy(key->id, record->id, CLAUDE_KEY_ID_LEN);
     memcpy(key->digest, record->digest, CLAUDE_DIGEST_LEN);
+    memcpy(key->previous, record->previous, CLAUDE_DIGEST_LEN);
 
+    key->rotated = (record->previous_until != 0);
     key->offset = offset;
     key->last_used = record->last_used;
+}
+
+
+/* in the indices and out of them */
+
+static void
+claude_live_enter(claude_live_t *live, claude_live_key_t *key)
+{
+    size_t  place;
+
+    place = key - live->keys + 1;
+
+    claude_live_add_to(live, &live->ids, key->id, place);
+    claude_live_add_to(live, &live->digests, key->digest, place);
+
+    if (key->rotated) {
+        claude_live_add_to(live, &live->previous, key->previous, place);
+    }
+}
+
+
+static void
+claude_live_leave(claude_live_t *live, claude_live_key_t *key)
+{
+    claude_live_remove_from(live, &live->ids, key->id);
+    claude_live_remove_from(live, &live->digests, key->digest);
+
+    if (key->rotated) {
+        claude_live_remove_from(live, &live->previous, key->previous);
+    }
 }
 
 
@@ -193,15 +241,12 @@ claude_live_grow(claude_live_t *live)
     fresh.mask = 2 * size - 1;
 
     fresh.keys = malloc(size * sizeof(claude_live_key_t));
-    fresh.ids.slots = calloc(2 * size, sizeof(uint32_t));
-    fresh.digests.slots = calloc(2 * size, sizeof(uint32_t));
 
-    if (fresh.keys == NULL || fresh.ids.slots == NULL
-        || fresh.digests.slots == NULL)
+    if (claude_live_slots(&fresh, 2 * size) != CLAUDE_OK
+        || fresh.keys == NULL)
     {
         free(fresh.keys);
-        free(fresh.ids.slots);
-        free(fresh.digests.slots);
+        claude_live_free_slots(&fresh);
 
         return CLAUDE_NO_MEMORY;
     }
@@ -209,8 +254,7 @@ claude_live_grow(claude_live_t *live)
     claude_live_move(&fresh, live);
 
     free(live->keys);
-    free(live->ids.slots);
-    free(live->digests.slots);
+    claude_live_free_slots(live);
 
     *live = fresh;
 
@@ -218,23 +262,39 @@ claude_live_grow(claude_live_t *live)
 }
 
 
+static claude_rc_t
+claude_live_slots(claude_live_t *live, size_t n)
+{
+    live->ids.slots = calloc(n, sizeof(uint32_t));
+    live->digests.slots = calloc(n, sizeof(uint32_t));
+    live->previous.slots = calloc(n, sizeof(uint32_t));
+
+    return (live->ids.slots && live->digests.slots && live->previous.slots)
+           ? CLAUDE_OK : CLAUDE_NO_MEMORY;
+}
+
+
+static void
+claude_live_free_slots(claude_live_t *live)
+{
+    free(live->ids.slots);
+    free(live->digests.slots);
+    free(live->previous.slots);
+}
+
+
 static void
 claude_live_move(claude_live_t *to, const claude_live_t *from)
 {
-    size_t                    slot, cursor;
+    size_t                    cursor;
     const claude_live_key_t  *key;
 
     to->used = 0;
     cursor = 0;
 
     while ((key = claude_live_next(from, &cursor)) != NULL) {
-        to->keys[to->used++] = *key;
-
-        slot = claude_live_look(to, &to->ids, key->id);
-        to->ids.slots[slot] = to->used;
-
-        slot = claude_live_look(to, &to->digests, key->digest);
-        to->digests.slots[slot] = to->used;
+        to->keys[to->used] = *key;
+        claude_live_enter(to, &to->keys[to->used++]);
     }
 }
 
@@ -285,6 +345,22 @@ claude_live_key(const claude_live_t *live, const claude_live_index_t *index,
     place = index->slots[claude_live_look(live, index, value)];
 
     return place ? &live->keys[place - 1] : NULL;
+}
+
+
+static void
+claude_live_add_to(claude_live_t *live, claude_live_index_t *index,
+    const void *value, size_t place)
+{
+    index->slots[claude_live_look(live, index, value)] = place;
+}
+
+
+static void
+claude_live_remove_from(claude_live_t *live, claude_live_index_t *index,
+    const void *value)
+{
+    claude_live_remove(live, index, claude_live_look(live, index, value));
 }
 
 

@@ -3,7 +3,7 @@
  * Which keys of a log are live, by id and by digest, while it is read from its
  * start: what tells a duplicate digest, and where the last put of a key lies.
  *
- * Takes 72 bytes a key and 16 of indices, on the heap, doubled while it grows.
+ * Takes 112 bytes a key and 24 of indices, on the heap, doubled while it grows.
  * A look-up costs the same however many there are, also where ids and digests
  * were chosen by an attacker.
  */
@@ -19,6 +19,8 @@
 typedef struct {
     unsigned char          id[CLAUDE_KEY_ID_LEN];
     unsigned char          digest[CLAUDE_DIGEST_LEN];
+    unsigned char          previous[CLAUDE_DIGEST_LEN];
+    unsigned               rotated;     /* whether there is a previous one */
     uint64_t               offset;      /* of its last put, 0: deleted */
     int64_t                last_used;   /* later uses merged */
 } claude_live_key_t;
@@ -38,9 +40,10 @@ typedef struct {
     claude_live_key_t     *keys;        /* in the order of their first puts */
     size_t                 used;
     size_t                 size;
-    size_t                 mask;        /* of both indices */
+    size_t                 mask;        /* of each index */
     claude_live_index_t    ids;
     claude_live_index_t    digests;
+    claude_live_index_t    previous;
     unsigned char          secret[16];
 } claude_live_t;
 
@@ -52,14 +55,15 @@ void claude_live_free(claude_live_t *live);
 
 /*
  * Takes a change in whose put, if it is one, lies at offset.  CLAUDE_INVALID:
- * its digest is that of another live key; CLAUDE_NO_MEMORY.  live is as before
- * then.
+ * its digest, or its previous one, is either of another live key;
+ * CLAUDE_NO_MEMORY.  live is as before then.
  */
 
 claude_rc_t claude_live_apply(claude_live_t *live,
     const claude_change_t *change, uint64_t offset);
 
-/* NULL: there is none.  Valid until the next change. */
+/* NULL: there is none.  Valid until the next change.  By digest: the key's own,
+ * not its previous one. */
 
 const claude_live_key_t *claude_live_find(const claude_live_t *live,
     const unsigned char id[CLAUDE_KEY_ID_LEN]);

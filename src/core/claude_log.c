@@ -24,6 +24,8 @@ static claude_rc_t claude_log_write(claude_log_file_t *file,
     const claude_log_handler_t *handler, claude_log_error_t *error);
 static claude_rc_t claude_log_render(const claude_change_t *changes, size_t n,
     claude_log_lines_t *lines, claude_log_error_t *error);
+static claude_rc_t claude_log_legible(const claude_change_t *change,
+    const claude_str_t *line, claude_log_error_t *error);
 static claude_rc_t claude_log_store(claude_log_file_t *file,
     const claude_log_lines_t *lines, claude_log_error_t *error);
 static void claude_log_tell(claude_log_pos_t *pos,
@@ -300,6 +302,12 @@ claude_log_render(const claude_change_t *changes, size_t n,
             return claude_log_fail(error, rc, 0, "takes no line as long");
         }
 
+        rc = claude_log_legible(&changes[i], &line, error);
+
+        if (rc != CLAUDE_OK) {
+            return rc;
+        }
+
         if (lines->size - lines->len < line.len) {
             lines->size = 2 * lines->size + CLAUDE_LINE_MAX;
             data = realloc(lines->data, lines->size);
@@ -317,6 +325,31 @@ claude_log_render(const claude_change_t *changes, size_t n,
     }
 
     return CLAUDE_OK;
+}
+
+
+/* a line that can't be read back would keep nginx from starting for good */
+
+static claude_rc_t
+claude_log_legible(const claude_change_t *change, const claude_str_t *line,
+    claude_log_error_t *error)
+{
+    const char       *reason;
+    claude_rc_t       rc;
+    claude_str_t      text;
+    claude_change_t   back;
+
+    if (change->op != CLAUDE_OP_PUT) {
+        return CLAUDE_OK;
+    }
+
+    text.data = line->data;
+    text.len = line->len - 1;
+
+    rc = claude_change_read(&text, &back, &reason);
+
+    return (rc == CLAUDE_OK) ? CLAUDE_OK
+                             : claude_log_fail(error, rc, 0, reason);
 }
 
 

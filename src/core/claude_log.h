@@ -7,7 +7,7 @@
  * Every call blocks on the file: from an event loop, call in a thread.  No
  * call keeps a descriptor open when it returns.  Memory is one buffer of
  * 64 KB, and for claude_log_append() the lines to write; claude_log_compact()
- * takes about 100 bytes a key.
+ * takes about 140 bytes a key.
  *
  * SIGXFSZ is the caller's to ignore where a limit on file sizes may be set.
  */
@@ -143,6 +143,38 @@ claude_rc_t claude_log_record(const char *path, const claude_log_pos_t *pos,
 
 claude_rc_t claude_log_compact(const char *path, unsigned wait_ms,
     claude_log_error_t *error);
+
+/*
+ * The same, with the header, its generation counted up already, and each put
+ * given to edit to be changed on the way: how secrets are replaced.  What
+ * either returns but CLAUDE_OK ends the call and leaves the log as it is.
+ */
+
+typedef struct {
+    claude_rc_t          (*header)(void *ctx, claude_header_t *header);
+    claude_rc_t          (*put)(void *ctx, claude_record_t *record);
+    void                  *ctx;
+} claude_log_edit_t;
+
+claude_rc_t claude_log_rewrite(const char *path, unsigned wait_ms,
+    const claude_log_edit_t *edit, claude_log_error_t *error);
+
+/*
+ * Gives copy the whole lines that stand in the log at one moment, byte for
+ * byte: their size, then the bytes in pieces.  A shared lock is held to learn
+ * the moment, not while reading.  What either returns but CLAUDE_OK ends the
+ * call.
+ */
+
+typedef struct {
+    claude_rc_t          (*size)(void *ctx, uint64_t size);
+    claude_rc_t          (*data)(void *ctx, const unsigned char *data,
+                              size_t len);
+    void                  *ctx;
+} claude_log_copy_t;
+
+claude_rc_t claude_log_copy(const char *path, unsigned wait_ms,
+    const claude_log_copy_t *copy, claude_log_error_t *error);
 
 
 #endif /* CLAUDE_LOG_H */

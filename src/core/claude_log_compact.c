@@ -19,6 +19,7 @@
 
 typedef struct {
     const char            *path;
+    const claude_log_edit_t  *edit;     /* NULL: none */
     char                   temp[PATH_MAX];
     int                    fd;
     off_t                  offset;      /* of buf in the new file */
@@ -54,6 +55,14 @@ claude_rc_t
 claude_log_compact(const char *path, unsigned wait_ms,
     claude_log_error_t *error)
 {
+    return claude_log_rewrite(path, wait_ms, NULL, error);
+}
+
+
+claude_rc_t
+claude_log_rewrite(const char *path, unsigned wait_ms,
+    const claude_log_edit_t *edit, claude_log_error_t *error)
+{
     int               n;
     claude_rc_t       rc;
     claude_compact_t  compact;
@@ -61,6 +70,7 @@ claude_log_compact(const char *path, unsigned wait_ms,
     claude_log_error_init(error);
 
     compact.path = path;
+    compact.edit = edit;
     compact.fd = -1;
     compact.offset = 0;
     compact.len = 0;
@@ -237,7 +247,13 @@ claude_compact_old(claude_compact_t *compact)
     header = compact->log.header;
     header.generation++;
 
-    rc = claude_log_header_line(&header, buf, &line);
+    if (compact->edit) {
+        rc = compact->edit->header(compact->edit->ctx, &header);
+    }
+
+    if (rc == CLAUDE_OK) {
+        rc = claude_log_header_line(&header, buf, &line);
+    }
 
     if (rc == CLAUDE_OK) {
         rc = claude_compact_put(compact, &line);
@@ -313,9 +329,21 @@ claude_compact_line(void *ctx, const claude_change_t *change)
     claude_rc_t        rc;
     claude_str_t       line;
     unsigned char      buf[CLAUDE_LINE_BUF];
+    claude_change_t    edited;
     claude_compact_t  *compact = ctx;
 
-    rc = claude_log_change_line(change, buf, &line);
+    rc = CLAUDE_OK;
+
+    if (compact->edit && change->op == CLAUDE_OP_PUT) {
+        edited = *change;
+        change = &edited;
+
+        rc = compact->edit->put(compact->edit->ctx, &edited.record);
+    }
+
+    if (rc == CLAUDE_OK) {
+        rc = claude_log_change_line(change, buf, &line);
+    }
 
     return (rc == CLAUDE_OK) ? claude_compact_put(compact, &line) : rc;
 }

@@ -3,10 +3,8 @@
 #include "claude_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 
@@ -96,40 +94,32 @@ claude_master_reason(claude_master_rc_e rc)
 }
 
 
-/* O_NONBLOCK: a FIFO in its place must not hang the caller */
-
 static claude_master_rc_e
 claude_master_open(const char *path, int *fd)
 {
-    struct stat         st;
-    claude_master_rc_e  rc;
+    switch (claude_file_open_secret(path, fd)) {
 
-    *fd = open(path, O_RDONLY|O_NOFOLLOW|O_NONBLOCK|O_NOCTTY|O_CLOEXEC);
-
-    if (*fd == -1) {
-        return (errno == ELOOP) ? CLAUDE_MASTER_SYMLINK
-                                : CLAUDE_MASTER_MISSING;
-    }
-
-    if (fstat(*fd, &st) == -1) {
-        rc = CLAUDE_MASTER_IO;
-
-    } else if (!S_ISREG(st.st_mode)) {
-        rc = CLAUDE_MASTER_NOT_FILE;
-
-    } else if (st.st_uid != 0 && st.st_uid != geteuid()) {
-        rc = CLAUDE_MASTER_OWNER;
-
-    } else if (st.st_mode & (S_IRWXG|S_IRWXO)) {
-        rc = CLAUDE_MASTER_MODE;
-
-    } else {
+    case CLAUDE_SECRET_OK:
         return CLAUDE_MASTER_OK;
+
+    case CLAUDE_SECRET_MISSING:
+        return CLAUDE_MASTER_MISSING;
+
+    case CLAUDE_SECRET_SYMLINK:
+        return CLAUDE_MASTER_SYMLINK;
+
+    case CLAUDE_SECRET_NOT_FILE:
+        return CLAUDE_MASTER_NOT_FILE;
+
+    case CLAUDE_SECRET_OWNER:
+        return CLAUDE_MASTER_OWNER;
+
+    case CLAUDE_SECRET_MODE:
+        return CLAUDE_MASTER_MODE;
+
+    default: /* CLAUDE_SECRET_IO */
+        return CLAUDE_MASTER_IO;
     }
-
-    close(*fd);
-
-    return rc;
 }
 
 

@@ -13,6 +13,8 @@ static void claude_record_key(const claude_secrets_t *secrets,
     claude_record_t *record, unsigned char key[CLAUDE_KEY_LEN]);
 static void claude_record_seal(const claude_secrets_t *secrets,
     claude_record_t *record, const unsigned char *token, size_t len);
+static void claude_record_token(claude_record_t *record,
+    const claude_str_t *token, claude_token_form_e form);
 
 
 claude_rc_t
@@ -94,9 +96,7 @@ claude_record_create(const claude_secrets_t *secrets,
     claude_record_key(secrets, record, key);
     claude_record_seal(secrets, record, token->data, token->len);
 
-    record->token_form = form;
-    memcpy(record->token_tail, token->data + token->len - CLAUDE_TAIL_LEN,
-           CLAUDE_TAIL_LEN);
+    claude_record_token(record, token, form);
 
     record->name_len = name->len;
     memcpy(record->name, name->data, name->len);
@@ -110,7 +110,7 @@ claude_record_create(const claude_secrets_t *secrets,
 
 claude_rc_t
 claude_record_rotate(const claude_secrets_t *secrets, claude_record_t *record,
-    unsigned char key[CLAUDE_KEY_LEN])
+    int64_t until, unsigned char key[CLAUDE_KEY_LEN])
 {
     size_t         len;
     unsigned char  token[CLAUDE_TOKEN_MAX];
@@ -122,10 +122,38 @@ claude_record_rotate(const claude_secrets_t *secrets, claude_record_t *record,
         return CLAUDE_DECLINED;
     }
 
+    record->previous_until = until;
+
+    if (until) {
+        memcpy(record->previous, record->digest, CLAUDE_DIGEST_LEN);
+
+    } else {
+        memset(record->previous, 0, CLAUDE_DIGEST_LEN);
+    }
+
     claude_record_key(secrets, record, key);
     claude_record_seal(secrets, record, token, len);
 
     sodium_memzero(token, sizeof(token));
+
+    return CLAUDE_OK;
+}
+
+
+claude_rc_t
+claude_record_replace(const claude_secrets_t *secrets,
+    claude_record_t *record, const claude_str_t *token)
+{
+    claude_token_form_e  form;
+
+    form = claude_token_form(token->data, token->len);
+
+    if (form == CLAUDE_TOKEN_MALFORMED) {
+        return CLAUDE_INVALID;
+    }
+
+    claude_record_seal(secrets, record, token->data, token->len);
+    claude_record_token(record, token, form);
 
     return CLAUDE_OK;
 }
@@ -140,6 +168,16 @@ claude_record_key(const claude_secrets_t *secrets, claude_record_t *record,
 
     memcpy(record->head, key, CLAUDE_HEAD_LEN);
     memcpy(record->tail, key + CLAUDE_KEY_LEN - CLAUDE_TAIL_LEN,
+           CLAUDE_TAIL_LEN);
+}
+
+
+static void
+claude_record_token(claude_record_t *record, const claude_str_t *token,
+    claude_token_form_e form)
+{
+    record->token_form = form;
+    memcpy(record->token_tail, token->data + token->len - CLAUDE_TAIL_LEN,
            CLAUDE_TAIL_LEN);
 }
 

@@ -13,12 +13,16 @@
  *   {"op":"delete","id":"key_…"}
  *
  * All names of a line are required, in any order; createdAt and a use's
- * lastUsed are not null.  Times are RFC 3339 in UTC with seconds, inside they
- * are seconds since the epoch, 0 for null.  A put replaces all of a record, and
- * one whose digest is that of another live record is damage, which only the
- * whole log shows (claude_live.h).  Unknown names are an error: a log of a
- * newer minor form would lose them at the next compaction.  A use or delete of
- * an id that is not there means nothing: it met a delete on its way.
+ * lastUsed are not null.  A put may have the limits of claude_limits.h beside,
+ * and, together, previousDigest, "<hex>" of the key that this one came instead
+ * of, and previousUntil, the time from when on that one is no longer valid;
+ * what is not there is not set.  Times are RFC 3339 in UTC with seconds, inside
+ * they are seconds since the epoch, 0 for null.  A put replaces all of a
+ * record, and one whose digest, or previous one, is either of another live
+ * record is damage, which only the whole log shows (claude_live.h).  Unknown
+ * names are an error: a log of a newer minor form would lose them at the next
+ * compaction.  A use or delete of an id that is not there means nothing: it met
+ * a delete on its way.
  */
 
 
@@ -26,7 +30,7 @@
 #define CLAUDE_RECORD_H
 
 
-#include "claude_out.h"
+#include "claude_limits.h"
 #include "claude_seal.h"
 #include "claude_time.h"
 
@@ -67,6 +71,9 @@ typedef struct {
     int64_t                created;
     int64_t                last_used;
     int64_t                expires;
+    int64_t                previous_until;  /* 0: there is no previous */
+    unsigned char          previous[CLAUDE_DIGEST_LEN];
+    claude_limits_t        limits;
     unsigned               enabled:1;
 } claude_record_t;
 
@@ -129,11 +136,21 @@ claude_rc_t claude_record_create(const claude_secrets_t *secrets,
     const claude_str_t *name, const claude_str_t *token, int64_t now,
     claude_record_t *record, unsigned char key[CLAUDE_KEY_LEN]);
 
-/* the same credential under a new key: opens, generates, seals anew.
- * CLAUDE_DECLINED: the token doesn't open, and the record is as it was. */
+/*
+ * The same credential under a new key: opens, generates, seals anew.  The old
+ * key remains valid until then, or with until 0 is at once none; one that was
+ * replaced before it is none from now on.  CLAUDE_DECLINED: the token doesn't
+ * open, and the record is as it was.
+ */
 
 claude_rc_t claude_record_rotate(const claude_secrets_t *secrets,
-    claude_record_t *record, unsigned char key[CLAUDE_KEY_LEN]);
+    claude_record_t *record, int64_t until,
+    unsigned char key[CLAUDE_KEY_LEN]);
+
+/* another credential under the same key; CLAUDE_INVALID: its form */
+
+claude_rc_t claude_record_replace(const claude_secrets_t *secrets,
+    claude_record_t *record, const claude_str_t *token);
 
 
 #endif /* CLAUDE_RECORD_H */

@@ -85,6 +85,11 @@ claude_reply_order(claude_reply_t *reply, const claude_event_t *event)
     case CLAUDE_EVENT_PING:
         return CLAUDE_OK;
 
+    case CLAUDE_EVENT_COST:
+        reply->cost = event->cost;
+        reply->priced = 1;
+        return CLAUDE_OK;
+
     case CLAUDE_EVENT_ERROR:
         reply->fault.err = claude_error_from_upstream(0, &event->error);
         return CLAUDE_INVALID;
@@ -159,6 +164,8 @@ claude_reply_block_delta(claude_reply_t *reply, const claude_event_t *event)
         return CLAUDE_INVALID;
     }
 
+    reply->text += event->text.len;
+
     if (reply->block_type == CLAUDE_BLOCK_OTHER
         || event->block == CLAUDE_BLOCK_OTHER)
     {
@@ -193,6 +200,7 @@ claude_reply_wanted(const claude_reply_t *reply, const claude_event_t *event)
 
     default:
         return event->type != CLAUDE_EVENT_OTHER
+               && event->type != CLAUDE_EVENT_COST
                && event->type != CLAUDE_EVENT_PING;
     }
 }

@@ -25,11 +25,20 @@
 #include <sodium.h>
 
 #include "../state/ngx_claude_store.h"
+#include "../state/ngx_claude_usage.h"
 #include "../state/ngx_claude_limit.h"
+#include "../state/ngx_claude_ring.h"
+#include "../state/ngx_claude_attempts.h"
+#include "../state/ngx_claude_session.h"
 #include "../core/claude_addr.h"
 #include "../core/claude_chat.h"
+#include "../core/claude_form.h"
 #include "../core/claude_json_writer.h"
+#include "../core/claude_password.h"
 #include "../core/claude_sse.h"
+
+
+#define NGX_HTTP_CLAUDE_VERSION     "0.1.0"
 
 
 /* bytes of a body above which it is translated in a thread */
@@ -44,12 +53,28 @@
 
 #define NGX_HTTP_CLAUDE_HEALTH_TIMEOUT  2000
 
+/* bytes of a report of the bridge's answer */
+
+#define NGX_HTTP_CLAUDE_REPORT_MAX  16384
+
 /* bytes of an error's body */
 
 #define NGX_HTTP_CLAUDE_ERROR_MAX   4096
 
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
+typedef struct ngx_http_claude_audit_log_s  ngx_http_claude_audit_log_t;
+typedef struct ngx_http_claude_admin_ctx_s  ngx_http_claude_admin_ctx_t;
+
+
+/*
+ * The admin's calls of the bridge: whatever the bridge answered, or how it
+ * failed, is what the document says, and its status is 200.  failure is
+ * CLAUDE_ERR_NONE when an answer came, whole; it lies in ctx then.
+ */
+
+typedef void (*ngx_http_claude_report_pt)(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e failure, claude_out_t *doc);
 
 
 /* claude_limit_zone; limit comes first, it is what the zone's init takes */
@@ -85,13 +110,41 @@ typedef struct {
     ngx_int_t                  authorization;
     ngx_int_t                  api_key;
     ngx_array_t                uses;        /* of ngx_http_claude_use_t * */
+    ngx_claude_ring_t         *ring;        /* of events; NULL: nobody reads
+                                             * them */
+    ngx_array_t                audit_logs;  /* of ngx_http_claude_audit_log_t
+                                             * *, no two of one file */
+    ngx_uint_t                 credentials; /* that keys are made for: bits
+                                             * of CLAUDE_FORM_OAUTH, … */
+    ngx_array_t                admins;      /* of ngx_http_claude_admin_at_t */
+    ngx_claude_sessions_t     *sessions;
+    ngx_claude_attempts_t     *attempts;
     ngx_uint_t                 warned;      /* of a log that shows headers */
 } ngx_http_claude_main_conf_t;
 
 
 typedef struct {
     ngx_uint_t                 pass;        /* some location has one */
+    ngx_http_claude_audit_log_t  *audit_log;  /* NULL: off */
+    ngx_uint_t                 admin;       /* some location has one */
+    ngx_array_t               *names;       /* of ngx_str_t: those that pages
+                                             * may be redirected to */
+    ngx_str_t                  https_port;  /* ":8443", or empty: the first
+                                             * that listens with TLS */
 } ngx_http_claude_srv_conf_t;
+
+
+/* of a location; all but "on" is inherited */
+
+typedef struct {
+    ngx_uint_t                 on;          /* it has claude_admin */
+    ngx_http_upstream_srv_conf_t  *upstream;  /* or NULL */
+    claude_people_t           *people;      /* who may sign in */
+    ngx_str_t                  redirect;    /* HOST[:PORT], or empty */
+    ngx_array_t               *forwarded;   /* of ngx_cidr_t: who may say that
+                                             * TLS ended there; NULL: nobody */
+    ngx_uint_t                 forwarded_unix;
+} ngx_http_claude_admin_conf_t;
 
 
 typedef struct {
@@ -112,9 +165,21 @@ typedef struct {
     ngx_flag_t                 security_headers;
     ngx_array_t               *cors;        /* of ngx_str_t; NULL: off */
 
+    ngx_http_claude_admin_conf_t  admin;
+
     ngx_http_upstream_conf_t   upstream;
     ngx_http_upstream_conf_t   health;      /* the same, in less time */
 } ngx_http_claude_loc_conf_t;
+
+
+/* claude_admin, for the checks that need the whole configuration */
+
+typedef struct {
+    ngx_http_claude_use_t     *use;
+    ngx_http_claude_loc_conf_t  *lcf;
+    ngx_http_core_srv_conf_t  *cscf;
+    ngx_http_claude_srv_conf_t  *scf;
+} ngx_http_claude_admin_at_t;
 
 
 /* one call of the public API */
@@ -141,12 +206,20 @@ struct ngx_http_claude_ctx_s {
     claude_err_e               key_error;   /* of the look-up */
     claude_gcra_t              limit;
     ngx_shm_zone_t            *limit_zone;  /* that limit is of */
+    claude_verdict_t           quota;       /* of the key's own limits */
+    ngx_claude_call_t          call;
+    uint64_t                   cost;        /* micro-dollars, once it ended */
     claude_err_e               error;       /* that was, or will be, said */
+    const ngx_str_t           *csp;         /* a page's own, or NULL */
+    ngx_http_claude_admin_ctx_t  *admin;    /* NULL: no request of its */
 
     /* body and translation */
     u_char                    *body;        /* ngx_alloc()ed */
     size_t                     body_len;
     size_t                     body_size;
+    size_t                     body_max;    /* 0: as the location says */
+    void                     (*body_then)(ngx_http_request_t *r,
+                                   ngx_http_claude_ctx_t *ctx);
     ngx_pool_t                *pool;        /* the translation's own */
     claude_mem_t               mem;
     claude_out_t               messages;    /* the Messages body */
@@ -157,6 +230,7 @@ struct ngx_http_claude_ctx_s {
 
     /* upstream */
     ngx_int_t                (*process)(ngx_http_request_t *r);
+    ngx_http_claude_report_pt  report;      /* NULL: the answer is a call's */
     ngx_buf_t                 *secret;      /* holds the credential */
     ngx_http_status_t          status;
     ngx_http_chunked_t         chunked;
@@ -177,6 +251,9 @@ struct ngx_http_claude_ctx_s {
 
     unsigned                   limited:1;   /* limit is filled */
     unsigned                   rejected:1;  /* by the limit */
+    unsigned                   refused:1;   /* and an event tells of it */
+    unsigned                   checked:1;   /* quota is filled */
+    unsigned                   billed:1;    /* cost is filled */
     unsigned                   looked_up:1;
     unsigned                   allowed:1;   /* a checked key: may pass */
     unsigned                   answered:1;  /* the answer is the module's */
@@ -190,6 +267,7 @@ struct ngx_http_claude_ctx_s {
     unsigned                   failed:1;    /* in-band error is written */
     unsigned                   queued:1;
     unsigned                   timed:1;     /* ttft is filled */
+    unsigned                   noted:1;     /* that an answer began */
 };
 
 
@@ -201,6 +279,8 @@ extern ngx_module_t  ngx_http_claude_module;
 void *ngx_http_claude_create_main_conf(ngx_conf_t *cf);
 char *ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_http_claude_create_srv_conf(ngx_conf_t *cf);
+char *ngx_http_claude_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child);
 void *ngx_http_claude_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -278,6 +358,32 @@ void ngx_http_claude_lookup(ngx_http_request_t *r,
 
 void ngx_http_claude_hide_key(ngx_http_request_t *r);
 
+/* ngx_http_claude_quota.c: the limits of a key */
+
+/* the access phase, with ctx->key: CLAUDE_ERR_NONE, or why it is refused */
+
+claude_err_e ngx_http_claude_quota_begin(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
+
+/* the same once the body is translated, before any call of the bridge */
+
+claude_err_e ngx_http_claude_quota_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* the call may use this model; asked for by name, known upstream as target */
+
+ngx_uint_t ngx_http_claude_quota_model(ngx_http_claude_ctx_t *ctx,
+    const claude_str_t *name, const claude_str_t *target);
+
+/* what has come of the answer so far */
+
+void ngx_http_claude_quota_note(ngx_http_claude_ctx_t *ctx);
+
+/* the call is over, however: gives back what it holds and counts what it used,
+ * the first time it is told */
+
+void ngx_http_claude_quota_end(ngx_http_claude_ctx_t *ctx);
+
 /* ngx_http_claude_route.c */
 
 const ngx_http_claude_route_t *ngx_http_claude_find_route(
@@ -294,6 +400,16 @@ ngx_str_t ngx_http_claude_path(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_claude_read_body(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+
+/* the same for ctx->body_then, which finalizes the request, with a bound of
+ * ctx->body_max; the type isn't looked at, and what was read is wiped */
+
+ngx_int_t ngx_http_claude_read_secret_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* whether the body is application/json, whatever its parameters */
+
+ngx_uint_t ngx_http_claude_is_json(ngx_http_request_t *r);
 
 /* from the request's cleanup */
 
@@ -321,6 +437,16 @@ ngx_int_t ngx_http_claude_upstream_create(ngx_http_request_t *r,
     ngx_int_t (*create)(ngx_http_request_t *r),
     ngx_int_t (*process)(ngx_http_request_t *r));
 
+/* ctx->reply, ready for the answer; all memory is the event loop's from here on
+ */
+
+ngx_int_t ngx_http_claude_start_reply(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
+
+/* create_request of a call of the model: ctx->messages, for ctx->key */
+
+ngx_int_t ngx_http_claude_create_messages(ngx_http_request_t *r);
+
 /* zeroes the credential in the request to the bridge */
 
 void ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx);
@@ -346,6 +472,11 @@ ngx_int_t ngx_http_claude_upstream_body(ngx_http_request_t *r,
 /* process_header, from the end of the headers on, for a whole answer */
 
 ngx_int_t ngx_http_claude_gather(ngx_http_request_t *r);
+
+/* what the bridge's refusal means, to ctx->fault */
+
+void ngx_http_claude_read_refusal(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 
 /* makes doc, with status, the upstream's answer: process_header's end */
 
@@ -397,6 +528,12 @@ void ngx_http_claude_watch_remove(ngx_http_claude_ctx_t *ctx);
 
 ngx_int_t ngx_http_claude_send_json(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_uint_t status, const claude_out_t *doc);
+
+/* the same with another content type, a literal */
+
+ngx_int_t ngx_http_claude_send(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, ngx_uint_t status, const char *type,
+    const claude_out_t *doc);
 
 /* the same with the error that fault means */
 
@@ -466,6 +603,44 @@ ngx_int_t ngx_http_claude_cors_headers(ngx_http_request_t *r,
 ngx_int_t ngx_http_claude_preflight(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
 
+/* ngx_http_claude_admin.c */
+
+ngx_int_t ngx_http_claude_admin_handler(ngx_http_request_t *r);
+
+/* whether the request is one of the admin's API, not of its page */
+
+ngx_uint_t ngx_http_claude_admin_is_api(ngx_http_request_t *r);
+
+/* ngx_http_claude_admin_origin.c */
+
+/* whether the client's connection is TLS, here or at a proxy that is trusted
+ * to say so */
+
+ngx_uint_t ngx_http_claude_is_https(ngx_http_request_t *r);
+
+/* ngx_http_claude_admin_conf.c, ngx_http_claude_admin_people.c */
+
+char *ngx_http_claude_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_claude_admin_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_admin_redirect(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_admin_forwarded(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_session_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_claude_admin_merge(ngx_conf_t *cf,
+    ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf);
+ngx_int_t ngx_http_claude_admin_zones(ngx_conf_t *cf,
+    ngx_http_claude_main_conf_t *mcf);
+ngx_int_t ngx_http_claude_admin_check(ngx_conf_t *cf,
+    ngx_http_claude_main_conf_t *mcf);
+
+/* ends the sessions of those whose password has changed */
+
+ngx_int_t ngx_http_claude_admin_init_process(ngx_cycle_t *cycle,
+    ngx_http_claude_main_conf_t *mcf);
+
 /* ngx_http_claude_filter.c */
 
 ngx_int_t ngx_http_claude_filter_init(ngx_conf_t *cf);
@@ -478,6 +653,16 @@ ngx_int_t ngx_http_claude_one_model(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 ngx_int_t ngx_http_claude_health(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+
+/* create_request of a question to the bridge how it is */
+
+ngx_int_t ngx_http_claude_create_health(ngx_http_request_t *r);
+
+/* ngx_http_claude_admin_status.c */
+
+/* in the master, when it reads its configuration: since when it runs */
+
+void ngx_http_claude_status_init(void);
 
 /* ngx_http_claude_variables.c */
 

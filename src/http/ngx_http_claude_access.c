@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_check_limit(ngx_http_request_t *r,
@@ -16,6 +16,8 @@ static void ngx_http_claude_inherit(ngx_http_request_t *r,
 static void ngx_http_claude_cleanup(void *data);
 static ngx_int_t ngx_http_claude_refuse(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, claude_err_e err);
+static void ngx_http_claude_tell_refusal(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e err);
 static ngx_int_t ngx_http_claude_answer(ngx_http_request_t *r, ngx_int_t rc);
 
 
@@ -23,6 +25,7 @@ ngx_int_t
 ngx_http_claude_access_handler(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
+    claude_err_e                 err;
     ngx_http_claude_ctx_t       *ctx;
     ngx_http_claude_loc_conf_t  *lcf;
 
@@ -46,6 +49,7 @@ ngx_http_claude_access_handler(ngx_http_request_t *r)
     rc = ngx_http_claude_check_limit(r, ctx, lcf);
 
     if (rc == NGX_BUSY) {
+        ngx_http_claude_tell_refusal(r, ctx, CLAUDE_ERR_RATE_LIMIT);
         return ngx_http_claude_refuse(r, ctx, CLAUDE_ERR_RATE_LIMIT);
     }
 
@@ -68,7 +72,14 @@ ngx_http_claude_access_handler(ngx_http_request_t *r)
     ngx_http_claude_lookup(r, ctx);
 
     if (ctx->key == NULL) {
+        ngx_http_claude_tell_refusal(r, ctx, ctx->key_error);
         return ngx_http_claude_refuse(r, ctx, ctx->key_error);
+    }
+
+    err = ngx_http_claude_quota_begin(r, ctx, lcf);
+
+    if (err != CLAUDE_ERR_NONE) {
+        return ngx_http_claude_refuse(r, ctx, err);
     }
 
     ctx->allowed = 1;
@@ -149,8 +160,14 @@ ngx_http_claude_inherit(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 
     ctx->limited = old->limited;
     ctx->rejected = old->rejected;
+    ctx->refused = old->refused;
     ctx->limit = old->limit;
     ctx->limit_zone = old->limit_zone;
+
+    ctx->checked = old->checked;
+    ctx->quota = old->quota;
+    ctx->call = old->call;
+    old->call.running = 0;
 }
 
 
@@ -159,6 +176,7 @@ ngx_http_claude_cleanup(void *data)
 {
     ngx_http_claude_ctx_t *ctx = data;
 
+    ngx_http_claude_quota_end(ctx);
     ngx_http_claude_watch_remove(ctx);
     ngx_http_claude_forget_secret(ctx);
     ngx_http_claude_body_free(ctx);
@@ -230,6 +248,40 @@ ngx_http_claude_refuse(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     }
 
     return ngx_http_claude_answer(r, ngx_http_claude_send_error(r, ctx, err));
+}
+
+
+/*
+ * Once a request, whatever internal redirects follow.  What a key's own limits
+ * refuse is told by ngx_http_claude_quota.c.
+ */
+
+static void
+ngx_http_claude_tell_refusal(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, claude_err_e err)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    /* who comes without a key where others may allow it, asks for nothing */
+
+    if (ctx->refused
+        || (clcf->satisfy == NGX_HTTP_SATISFY_ANY && err == CLAUDE_ERR_NO_KEY))
+    {
+        return;
+    }
+
+    ctx->refused = 1;
+
+    if (err == CLAUDE_ERR_RATE_LIMIT) {
+        ngx_http_claude_audit(r, NGX_HTTP_CLAUDE_AUDIT_LIMITED, NULL,
+                              claude_error_code(err));
+
+    } else if (claude_error_status(err) == NGX_HTTP_UNAUTHORIZED) {
+        ngx_http_claude_audit(r, NGX_HTTP_CLAUDE_AUDIT_KEY_REFUSED, NULL,
+                              claude_error_code(err));
+    }
 }
 
 

@@ -11,29 +11,53 @@
 #include "ngx_http_claude.h"
 
 
-static ngx_uint_t ngx_http_claude_is_json(ngx_http_request_t *r);
+static ngx_int_t ngx_http_claude_body_start(ngx_http_request_t *r);
 static void ngx_http_claude_body_handler(ngx_http_request_t *r);
 static void ngx_http_claude_body_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_claude_body_append(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_body_grow(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, size_t need);
+static void ngx_http_claude_body_broken(ngx_http_request_t *r);
+static void ngx_http_claude_body_wipe(ngx_http_claude_ctx_t *ctx);
 
 
 ngx_int_t
 ngx_http_claude_read_body(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
-    ngx_int_t  rc;
-
-    if (!ngx_http_claude_is_json(r)) {
+    if (r->headers_in.content_type != NULL && !ngx_http_claude_is_json(r)) {
         return ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_MEDIA_TYPE);
     }
+
+    ctx->body_then = ngx_http_claude_translate;
+
+    return ngx_http_claude_body_start(r);
+}
+
+
+ngx_int_t
+ngx_http_claude_read_secret_body(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
+{
+    if (r->headers_in.content_length_n > (off_t) ctx->body_max) {
+        return ngx_http_claude_send_error(r, ctx, CLAUDE_ERR_TOO_LARGE);
+    }
+
+    return ngx_http_claude_body_start(r);
+}
+
+
+static ngx_int_t
+ngx_http_claude_body_start(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
 
     r->request_body_no_buffering = 1;
 
     rc = ngx_http_read_client_request_body(r, ngx_http_claude_body_handler);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_claude_body_broken(r);
         return rc;
     }
 
@@ -41,16 +65,14 @@ ngx_http_claude_read_body(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 }
 
 
-/* application/json, whatever its parameters; a missing type is taken too */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_claude_is_json(ngx_http_request_t *r)
 {
     size_t      len;
     ngx_str_t  *type;
 
     if (r->headers_in.content_type == NULL) {
-        return 1;
+        return 0;
     }
 
     type = &r->headers_in.content_type->value;
@@ -101,6 +123,7 @@ ngx_http_claude_body_read(ngx_http_request_t *r)
         rc = ngx_http_read_unbuffered_request_body(r);
 
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_claude_body_broken(r);
             ngx_http_finalize_request(r, rc);
             return;
         }
@@ -117,7 +140,7 @@ ngx_http_claude_body_read(ngx_http_request_t *r)
     r->request_body_no_buffering = 0;
     r->request_body->bufs = NULL;
 
-    ngx_http_claude_translate(r, ctx);
+    ctx->body_then(r, ctx);
 }
 
 
@@ -157,6 +180,11 @@ ngx_http_claude_body_append(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         if (n) {
             ngx_memcpy(ctx->body + ctx->body_len, b->pos, n);
             ctx->body_len += n;
+
+            if (ctx->body_max) {
+                sodium_memzero(b->pos, n);
+            }
+
             b->pos = b->last;
         }
     }
@@ -184,6 +212,10 @@ ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
         max = NGX_HTTP_CLAUDE_BODY_MAX;
     }
 
+    if (ctx->body_max) {
+        max = ngx_min(max, (off_t) ctx->body_max);
+    }
+
     if ((off_t) need > max) {
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
@@ -203,6 +235,7 @@ ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
     if (ctx->body != NULL) {
         ngx_memcpy(p, ctx->body, ctx->body_len);
+        ngx_http_claude_body_wipe(ctx);
         ngx_free(ctx->body);
     }
 
@@ -221,6 +254,43 @@ ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx)
     }
 
     if (ctx->body != NULL) {
+        ngx_http_claude_body_wipe(ctx);
         ngx_free(ctx->body);
+    }
+}
+
+
+/* what nginx has read of a body that won't come whole, and not handed on */
+
+static void
+ngx_http_claude_body_broken(ngx_http_request_t *r)
+{
+    ngx_buf_t              *b;
+    ngx_chain_t            *cl;
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    if (ctx == NULL || ctx->body_max == 0 || r->request_body == NULL) {
+        return;
+    }
+
+    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
+        sodium_memzero(cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    b = r->request_body->buf;
+
+    if (b != NULL && b->start != NULL) {
+        sodium_memzero(b->start, b->end - b->start);
+    }
+}
+
+
+static void
+ngx_http_claude_body_wipe(ngx_http_claude_ctx_t *ctx)
+{
+    if (ctx->body_max) {
+        sodium_memzero(ctx->body, ctx->body_len);
     }
 }

@@ -32,6 +32,10 @@ ngx_http_claude_check_conf(ngx_conf_t *cf)
         }
     }
 
+    if (ngx_http_claude_admin_check(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
                                            ngx_core_module);
 

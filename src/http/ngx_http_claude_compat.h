@@ -28,6 +28,15 @@
 #endif
 
 
+/* 1.25.0 listens for QUIC, which is TLS */
+
+#if (nginx_version >= 1025000 && NGX_HTTP_V3)
+#define ngx_http_claude_listens_tls(opt)  ((opt)->ssl || (opt)->quic)
+#else
+#define ngx_http_claude_listens_tls(opt)  ((opt)->ssl)
+#endif
+
+
 /* 1.27.2 can keep trailers */
 
 #if (nginx_version >= 1027002)

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_open_store(ngx_conf_t *cf,
@@ -38,11 +38,24 @@ ngx_http_claude_create_main_conf(ngx_conf_t *cf)
      *     mcf->store = NULL;
      *     mcf->threads = NULL;
      *     mcf->default_limit = NULL;
+     *     mcf->sessions = NULL;
+     *     mcf->attempts = NULL;
+     *     mcf->ring = NULL;
      *     mcf->warned = 0;
      */
 
     if (ngx_array_init(&mcf->uses, cf->pool, 4,
                        sizeof(ngx_http_claude_use_t *))
+        != NGX_OK
+        || ngx_array_init(&mcf->audit_logs, cf->pool, 2,
+                          sizeof(ngx_http_claude_audit_log_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->admins, cf->pool, 1,
+                       sizeof(ngx_http_claude_admin_at_t))
         != NGX_OK)
     {
         return NULL;
@@ -68,6 +81,20 @@ ngx_http_claude_init_main_conf(ngx_conf_t *cf, void *conf)
     if (mcf->request_id == NGX_ERROR || mcf->authorization == NGX_ERROR
         || mcf->api_key == NGX_ERROR)
     {
+        return NGX_CONF_ERROR;
+    }
+
+    if (mcf->credentials == 0) {
+        mcf->credentials = CLAUDE_FORM_OAUTH;
+    }
+
+    if ((mcf->audit_logs.nelts || mcf->admins.nelts)
+        && ngx_http_claude_audit_ring(cf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_claude_admin_zones(cf, mcf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -162,13 +189,37 @@ ngx_http_claude_worker_user(ngx_conf_t *cf, ngx_claude_store_t *store)
 void *
 ngx_http_claude_create_srv_conf(ngx_conf_t *cf)
 {
+    ngx_http_claude_srv_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_claude_srv_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
     /*
      * set by ngx_pcalloc():
      *
      *     conf->pass = 0;
+     *     conf->admin = 0;
+     *     conf->names = NULL;
+     *     conf->https_port = { 0, NULL };
      */
 
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_claude_srv_conf_t));
+    conf->audit_log = NGX_CONF_UNSET_PTR;
+
+    return conf;
+}
+
+
+char *
+ngx_http_claude_merge_srv_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_claude_srv_conf_t *prev = parent;
+    ngx_http_claude_srv_conf_t *conf = child;
+
+    ngx_conf_merge_ptr_value(conf->audit_log, prev->audit_log, NULL);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -190,6 +241,7 @@ ngx_http_claude_create_loc_conf(ngx_conf_t *cf)
      *     conf->limit_set = 0;
      *     conf->pass = NULL;
      *     conf->models = { 0, 0, 0 };
+     *     conf->admin = { 0, … };
      *
      *     conf->upstream.bufs.num = 0;
      *     conf->upstream.next_upstream = 0;
@@ -244,9 +296,19 @@ ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_claude_merge_upstream(&prev->upstream, &conf->upstream);
 
-    if (ngx_http_claude_merge_pass(cf, prev, conf) != NGX_CONF_OK) {
+    if (ngx_http_claude_merge_pass(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_claude_admin_merge(cf, prev, conf) != NGX_CONF_OK)
+    {
         return NGX_CONF_ERROR;
     }
+
+    /* health is answered without delay, or said to be bad */
+
+    conf->health = conf->upstream;
+    conf->health.connect_timeout = ngx_min(conf->upstream.connect_timeout,
+                                           NGX_HTTP_CLAUDE_HEALTH_TIMEOUT);
+    conf->health.send_timeout = conf->health.connect_timeout;
+    conf->health.read_timeout = conf->health.connect_timeout;
 
     return ngx_http_claude_merge_access(cf, prev, conf);
 }
@@ -272,7 +334,7 @@ ngx_http_claude_merge_access(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
         conf->limit_set = 1;
     }
 
-    if (conf->auth == 1 || conf->pass != NULL) {
+    if (conf->auth == 1 || conf->pass != NULL || conf->admin.on) {
         ngx_http_claude_warn_log(cf,
                ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module));
     }
@@ -289,14 +351,6 @@ ngx_http_claude_merge_access(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
     }
 
     conf->auth = 1;
-
-    /* health is answered without delay, or said to be bad */
-
-    conf->health = conf->upstream;
-    conf->health.connect_timeout = ngx_min(conf->upstream.connect_timeout,
-                                           NGX_HTTP_CLAUDE_HEALTH_TIMEOUT);
-    conf->health.send_timeout = conf->health.connect_timeout;
-    conf->health.read_timeout = conf->health.connect_timeout;
 
     if (!conf->limit_set) {
         conf->limit = ngx_http_claude_default_limit(cf);
@@ -414,8 +468,8 @@ ngx_http_claude_warn_log(ngx_conf_t *cf, ngx_http_core_loc_conf_t *clcf)
             mcf->warned = 1;
             ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                           "the \"error_log\" of location \"%V\" is at level "
-                          "\"info\" or \"debug\": nginx writes API keys of "
-                          "clients to it", &clcf->name);
+                          "\"info\" or \"debug\": nginx writes API keys and "
+                          "cookies of clients to it", &clcf->name);
             return;
         }
     }

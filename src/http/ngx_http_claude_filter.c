@@ -63,9 +63,15 @@ ngx_http_claude_header_filter(ngx_http_request_t *r)
         ctx->error = CLAUDE_ERR_NONE;
     }
 
+    /* a client that lingers holds nothing any more */
+
+    if (ctx != NULL && ctx->answered && r->upstream == NULL) {
+        ngx_http_claude_quota_end(ctx);
+    }
+
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
-    if ((lcf->pass != NULL || (ctx != NULL && ctx->answered))
+    if ((lcf->pass != NULL || lcf->admin.on || (ctx != NULL && ctx->answered))
         && ngx_http_claude_answer_headers(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
@@ -94,6 +100,10 @@ ngx_http_claude_is_nginx_page(ngx_http_request_t *r,
         return 1;
     }
 
+    if (lcf->admin.on) {
+        return ngx_http_claude_admin_is_api(r);
+    }
+
     /* not where an error_page leads */
 
     if (lcf->auth == 1 && !r->internal) {
@@ -104,7 +114,7 @@ ngx_http_claude_is_nginx_page(ngx_http_request_t *r,
 
     scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
 
-    return scf->pass && r->phase_handler == 0;
+    return (scf->pass || scf->admin) && r->phase_handler == 0;
 }
 
 
@@ -131,9 +141,17 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
 
     mem = ngx_http_claude_mem(r->pool);
 
-    claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
+    if (ctx->report != NULL) {
+        r->headers_out.status = NGX_HTTP_OK;
+        r->headers_out.status_line.len = 0;
 
-    ngx_http_claude_dialect(ctx)->error(fault, &out);
+        claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_REPORT_MAX);
+        ctx->report(r, ctx, fault->err, &out);
+
+    } else {
+        claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_ERROR_MAX);
+        ngx_http_claude_dialect(ctx)->error(fault, &out);
+    }
 
     if (out.rc != CLAUDE_OK) {
         return NGX_ERROR;
@@ -154,6 +172,11 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
 
     r->headers_out.content_length_n = out.size;
     ngx_http_claude_content_type(r, "application/json");
+
+    if (ctx->report != NULL) {
+        ctx->error = CLAUDE_ERR_NONE;
+        return NGX_OK;
+    }
 
     return ngx_http_claude_error_headers(r, ctx, fault);
 }

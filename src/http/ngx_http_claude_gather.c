@@ -5,14 +5,14 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static ngx_int_t ngx_http_claude_gather_piece(ngx_http_claude_ctx_t *ctx,
     const ngx_str_t *data);
 static ngx_int_t ngx_http_claude_gather_end(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
-static void ngx_http_claude_read_refusal(ngx_http_request_t *r,
+static ngx_int_t ngx_http_claude_gather_report(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 
 
@@ -103,6 +103,10 @@ ngx_http_claude_gather_end(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
     claude_out_t  doc;
 
+    if (ctx->report != NULL) {
+        return ngx_http_claude_gather_report(r, ctx);
+    }
+
     claude_out_init(&doc, &ctx->mem, CLAUDE_REPLY_MAX);
 
     if (ctx->status.code != NGX_HTTP_OK) {
@@ -125,13 +129,33 @@ ngx_http_claude_gather_end(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 
     ctx->fault.begun = ctx->reply.started;
 
+    ngx_http_claude_audit_fault(r, ctx);
+
     return ngx_http_claude_deliver_fault(r, ctx, &ctx->fault);
+}
+
+
+static ngx_int_t
+ngx_http_claude_gather_report(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
+{
+    claude_out_t  doc;
+
+    claude_out_init(&doc, &ctx->mem, NGX_HTTP_CLAUDE_REPORT_MAX);
+
+    ctx->report(r, ctx, CLAUDE_ERR_NONE, &doc);
+
+    if (doc.rc != CLAUDE_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_claude_deliver(r, ctx, &doc, NGX_HTTP_OK);
 }
 
 
 /* the bridge's refusal: its status and type decide, its text stays here */
 
-static void
+void
 ngx_http_claude_read_refusal(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx)
 {

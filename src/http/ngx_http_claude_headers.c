@@ -7,9 +7,14 @@
 #include "ngx_http_claude.h"
 
 
-static ngx_int_t ngx_http_claude_security_headers(ngx_http_request_t *r);
+static ngx_int_t ngx_http_claude_security_headers(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_limit_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_limit_header(ngx_http_request_t *r,
+    const char **names, uint64_t limit, uint64_t remaining, uint64_t ms);
+static uint64_t ngx_http_claude_retry(ngx_http_claude_ctx_t *ctx,
+    const claude_fault_t *fault);
 static ngx_int_t ngx_http_claude_number_header(ngx_http_request_t *r,
     const char *name, ngx_uint_t value);
 
@@ -20,10 +25,11 @@ typedef struct {
 } ngx_http_claude_header_t;
 
 
+static const ngx_str_t  ngx_http_claude_csp =
+    ngx_string("default-src 'none'; frame-ancestors 'none'");
+
 static ngx_http_claude_header_t  ngx_http_claude_security[] = {
     { "X-Frame-Options", ngx_string("DENY") },
-    { "Content-Security-Policy",
-      ngx_string("default-src 'none'; frame-ancestors 'none'") },
     { "X-Content-Type-Options", ngx_string("nosniff") },
     { "X-XSS-Protection", ngx_string("1; mode=block") },
     { "Referrer-Policy", ngx_string("strict-origin-when-cross-origin") },
@@ -130,10 +136,14 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
 {
     ngx_str_t                     id;
     ngx_http_variable_value_t    *vv;
+    ngx_http_claude_srv_conf_t   *scf;
     ngx_http_claude_loc_conf_t   *lcf;
     ngx_http_claude_main_conf_t  *mcf;
 
+    static ngx_str_t  no_store = ngx_string("no-store");
+
     mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
     vv = ngx_http_get_indexed_variable(r, mcf->request_id);
@@ -147,21 +157,30 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
         }
     }
 
-    if (ngx_http_claude_number_header(r, "Openai-Processing-Ms",
-                                      ngx_http_claude_elapsed(r))
-        != NGX_OK)
+    /* a request that could not be parsed has no location */
+
+    if ((lcf->admin.on || (scf->admin && r->phase_handler == 0))
+        && ngx_http_claude_add_header(r, "Cache-Control", &no_store)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ctx != NULL && ctx->limited
-        && ngx_http_claude_limit_headers(r, ctx) != NGX_OK)
+    if (!lcf->admin.on
+        && ngx_http_claude_number_header(r, "Openai-Processing-Ms",
+                                         ngx_http_claude_elapsed(r))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx != NULL && ngx_http_claude_limit_headers(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (lcf->security_headers
-        && ngx_http_claude_security_headers(r) != NGX_OK)
+        && ngx_http_claude_security_headers(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -171,9 +190,21 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_http_claude_security_headers(ngx_http_request_t *r)
+ngx_http_claude_security_headers(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx)
 {
+    const ngx_str_t           *csp;
     ngx_http_claude_header_t  *h;
+
+    static ngx_str_t  hsts = ngx_string("max-age=31536000");
+
+    csp = ctx != NULL && ctx->csp != NULL ? ctx->csp : &ngx_http_claude_csp;
+
+    if (ngx_http_claude_add_header(r, "Content-Security-Policy", csp)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     for (h = ngx_http_claude_security; h->name != NULL; h++) {
         if (ngx_http_claude_add_header(r, h->name, &h->value) != NGX_OK) {
@@ -181,35 +212,68 @@ ngx_http_claude_security_headers(ngx_http_request_t *r)
         }
     }
 
-#if (NGX_HTTP_SSL)
-
-    if (r->connection->ssl) {
-        static ngx_str_t  hsts = ngx_string("max-age=31536000");
-
-        return ngx_http_claude_add_header(r, "Strict-Transport-Security",
-                                          &hsts);
-    }
-
-#endif
-
-    return NGX_OK;
+    return ngx_http_claude_is_https(r)
+           ? ngx_http_claude_add_header(r, "Strict-Transport-Security", &hsts)
+           : NGX_OK;
 }
 
+
+/* of two limits of requests, the address's and the key's, the nearer one */
 
 static ngx_int_t
 ngx_http_claude_limit_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx)
 {
-    u_char      *p;
-    uint64_t     ms;
-    ngx_str_t    reset;
+    claude_gcra_t           *key, *limit;
+    const claude_verdict_t  *quota;
 
-    if (ngx_http_claude_number_header(r, "X-RateLimit-Limit-Requests",
-                                      ctx->limit.limit)
-        != NGX_OK
-        || ngx_http_claude_number_header(r, "X-RateLimit-Remaining-Requests",
-                                         ctx->limit.remaining)
+    static const char  *requests[] = {
+        "X-RateLimit-Limit-Requests", "X-RateLimit-Remaining-Requests",
+        "X-RateLimit-Reset-Requests"
+    };
+
+    static const char  *tokens[] = {
+        "X-RateLimit-Limit-Tokens", "X-RateLimit-Remaining-Tokens",
+        "X-RateLimit-Reset-Tokens"
+    };
+
+    quota = &ctx->quota;
+    key = &ctx->quota.requests;
+    limit = ctx->limited ? &ctx->limit : NULL;
+
+    if (key->limit != 0
+        && (limit == NULL || key->remaining <= limit->remaining))
+    {
+        limit = key;
+    }
+
+    if (limit != NULL
+        && ngx_http_claude_limit_header(r, requests, limit->limit,
+                                        limit->remaining, limit->reset)
            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (quota->tokens == 0) {
+        return NGX_OK;
+    }
+
+    return ngx_http_claude_limit_header(r, tokens, quota->tokens,
+                                        quota->tokens_left,
+                                        quota->tokens_reset);
+}
+
+
+static ngx_int_t
+ngx_http_claude_limit_header(ngx_http_request_t *r, const char **names,
+    uint64_t limit, uint64_t remaining, uint64_t ms)
+{
+    u_char     *p;
+    ngx_str_t   reset;
+
+    if (ngx_http_claude_number_header(r, names[0], limit) != NGX_OK
+        || ngx_http_claude_number_header(r, names[1], remaining) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -221,7 +285,6 @@ ngx_http_claude_limit_headers(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    ms = ctx->limit.reset;
     reset.data = p;
 
     if (ms < 1000) {
@@ -236,8 +299,7 @@ ngx_http_claude_limit_headers(ngx_http_request_t *r,
 
     reset.len = p - reset.data;
 
-    return ngx_http_claude_add_header(r, "X-RateLimit-Reset-Requests",
-                                      &reset);
+    return ngx_http_claude_add_header(r, names[2], &reset);
 }
 
 
@@ -250,30 +312,31 @@ ngx_int_t
 ngx_http_claude_error_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault)
 {
-    uint64_t  ms;
+    uint64_t        ms;
+    claude_fault_t  told;
 
     static ngx_str_t  yes = ngx_string("true");
     static ngx_str_t  no = ngx_string("false");
     static ngx_str_t  bearer = ngx_string("Bearer");
 
     if (claude_error_status(fault->err) == NGX_HTTP_UNAUTHORIZED
+        && ctx->admin == NULL
         && ngx_http_claude_add_header(r, "WWW-Authenticate", &bearer)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
+    ms = ngx_http_claude_retry(ctx, fault);
+
+    told = *fault;
+    told.retry_after = (ms + 999) / 1000;
+
     if (ngx_http_claude_add_header(r, "X-Should-Retry",
-                                   claude_fault_retryable(fault) ? &yes : &no)
+                                   claude_fault_retryable(&told) ? &yes : &no)
         != NGX_OK)
     {
         return NGX_ERROR;
-    }
-
-    ms = (uint64_t) fault->retry_after * 1000;
-
-    if (fault->err == CLAUDE_ERR_RATE_LIMIT && ctx->limited) {
-        ms = ctx->limit.retry;
     }
 
     if (ms == 0) {
@@ -287,4 +350,21 @@ ngx_http_claude_error_headers(ngx_http_request_t *r,
     }
 
     return ngx_http_claude_number_header(r, "Retry-After-Ms", ms);
+}
+
+
+/* ms until the request may pass; 0: not known */
+
+static uint64_t
+ngx_http_claude_retry(ngx_http_claude_ctx_t *ctx, const claude_fault_t *fault)
+{
+    if (fault->err == CLAUDE_ERR_RATE_LIMIT && ctx->rejected) {
+        return ctx->limit.retry;
+    }
+
+    if (ctx->checked && fault->err == ctx->quota.err) {
+        return ctx->quota.retry;
+    }
+
+    return (uint64_t) fault->retry_after * 1000;
 }

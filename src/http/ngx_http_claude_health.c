@@ -7,7 +7,6 @@
 #include "ngx_http_claude.h"
 
 
-static ngx_int_t ngx_http_claude_create_health(ngx_http_request_t *r);
 static ngx_int_t ngx_http_claude_process_health(ngx_http_request_t *r);
 
 
@@ -43,7 +42,7 @@ ngx_http_claude_health(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_claude_create_health(ngx_http_request_t *r)
 {
     ngx_buf_t  *b;

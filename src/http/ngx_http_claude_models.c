@@ -23,12 +23,14 @@ ngx_http_claude_models(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
     size_t                       n;
     claude_mem_t                 mem;
+    ngx_uint_t                   some;
     claude_out_t                 out;
     const claude_model_t        *model;
     ngx_http_claude_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
+    some = 0;
     mem = ngx_http_claude_mem(r->pool);
 
     claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_MODELS_MAX);
@@ -42,10 +44,15 @@ ngx_http_claude_models(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
             break;
         }
 
-        if (n != 0) {
+        if (!ngx_http_claude_quota_model(ctx, &model->alias, &model->target)) {
+            continue;
+        }
+
+        if (some) {
             claude_out_literal(&out, ",");
         }
 
+        some = 1;
         ngx_http_claude_put_model(&out, model);
     }
 
@@ -73,7 +80,9 @@ ngx_http_claude_one_model(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     model.alias.len = path.len - ctx->route->path.len;
     model.target = claude_models_find(&lcf->models, &model.alias);
 
-    if (model.target.len == 0) {
+    if (model.target.len == 0
+        || !ngx_http_claude_quota_model(ctx, &model.alias, &model.target))
+    {
         ngx_memzero(&fault, sizeof(claude_fault_t));
         fault.err = CLAUDE_ERR_MODEL;
         ngx_memcpy(fault.param, "model", sizeof("model"));

@@ -51,6 +51,14 @@ ngx_int_t
 ngx_http_claude_send_json(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     ngx_uint_t status, const claude_out_t *doc)
 {
+    return ngx_http_claude_send(r, ctx, status, "application/json", doc);
+}
+
+
+ngx_int_t
+ngx_http_claude_send(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    ngx_uint_t status, const char *type, const claude_out_t *doc)
+{
     ngx_int_t     rc;
     ngx_chain_t  *cl;
 
@@ -78,7 +86,7 @@ ngx_http_claude_send_json(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 
     r->headers_out.status = status;
     r->headers_out.content_length_n = doc->size;
-    ngx_http_claude_content_type(r, "application/json");
+    ngx_http_claude_content_type(r, type);
 
     rc = ngx_http_send_header(r);
 

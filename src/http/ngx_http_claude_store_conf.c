@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 static void *ngx_http_claude_secret_alloc(ngx_conf_t *cf, size_t size);
@@ -79,12 +79,13 @@ ngx_http_claude_keystore(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     store->secrets = ngx_http_claude_secret_alloc(cf,
-                                                  sizeof(claude_secrets_t));
+                         NGX_CLAUDE_SECRETS_N * sizeof(claude_secrets_t));
     if (store->secrets == NULL) {
         return NGX_CONF_ERROR;
     }
 
     store->ops = &ngx_claude_store_log;
+    store->told = ngx_http_claude_audit_store;
     store->flush = 60000;
     size = 0;
     ngx_str_null(&name);

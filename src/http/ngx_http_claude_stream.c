@@ -5,7 +5,7 @@
  */
 
 
-#include "ngx_http_claude.h"
+#include "ngx_http_claude_audit.h"
 
 
 #define NGX_HTTP_CLAUDE_SCRATCH  8192       /* bytes on the stack */
@@ -177,6 +177,8 @@ ngx_http_claude_take(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
                   "upstream broke a stream off: %s",
                   claude_error_code(ctx->fault.err));
 
+    ngx_http_claude_audit_fault(r, ctx);
+
     ngx_http_claude_break_off(r, ctx, &ctx->fault, out);
     ngx_http_claude_end(r, ctx);
 }
@@ -228,6 +230,11 @@ ngx_http_claude_feed(ngx_http_claude_ctx_t *ctx, const ngx_str_t *bytes,
 
         if (rc == CLAUDE_OK) {
             rc = claude_reply_feed(&ctx->reply, ctx->dialect, &data, out);
+        }
+
+        if (ctx->reply.started && !ctx->noted) {
+            ctx->noted = 1;
+            ngx_http_claude_quota_note(ctx);
         }
 
         if (ctx->reply.content && !ctx->timed) {

@@ -181,8 +181,14 @@ ngx_http_claude_translated(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     switch (ctx->rc) {
 
     case CLAUDE_OK:
-        ngx_http_claude_upstream_start(r, ctx);
-        return;
+        ctx->fault.err = ngx_http_claude_quota_body(r, ctx);
+
+        if (ctx->fault.err == CLAUDE_ERR_NONE) {
+            ngx_http_claude_upstream_start(r, ctx);
+            return;
+        }
+
+        break;
 
     case CLAUDE_INVALID:
         break;

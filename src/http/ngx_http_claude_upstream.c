@@ -16,7 +16,6 @@
 #define NGX_HTTP_CLAUDE_REFUSAL_MAX  16384
 
 
-static ngx_int_t ngx_http_claude_create_messages(ngx_http_request_t *r);
 static ngx_buf_t *ngx_http_claude_request_head(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_open_secret(ngx_http_request_t *r,
@@ -28,8 +27,6 @@ static void ngx_http_claude_finalize_request(ngx_http_request_t *r,
     ngx_int_t rc);
 static claude_err_e ngx_http_claude_failure(ngx_http_claude_ctx_t *ctx,
     ngx_http_upstream_t *u, ngx_int_t rc);
-static ngx_int_t ngx_http_claude_start_reply(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
 
 
 void
@@ -108,7 +105,7 @@ ngx_http_claude_upstream_create(ngx_http_request_t *r,
 
 /* the answer's own identity, which the client will see */
 
-static ngx_int_t
+ngx_int_t
 ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
     u_char        random[16], *hex;
@@ -124,8 +121,6 @@ ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     id.data = hex;
     id.len = ngx_hex_dump(hex, random, sizeof(random)) - hex;
 
-    /* from here on all memory is the event loop's */
-
     ctx->mem = ngx_http_claude_mem(r->pool);
 
     if (claude_reply_init(&ctx->reply, &ctx->mem, ctx->dialect, &ctx->facts,
@@ -139,7 +134,7 @@ ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_claude_create_messages(ngx_http_request_t *r)
 {
     ngx_buf_t              *head, *tail;
@@ -238,8 +233,7 @@ ngx_http_claude_open_secret(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    if (claude_open(mcf->store->secrets, key->sealed, key->sealed_len,
-                    key->id, key->digest, ctx->secret->last, &len)
+    if (ngx_claude_store_open_token(mcf->store, key, ctx->secret->last, &len)
         != CLAUDE_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
@@ -346,6 +340,7 @@ ngx_http_claude_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
         return;
     }
 
+    ngx_http_claude_quota_end(ctx);
     ngx_http_claude_forget_secret(ctx);
     ngx_http_claude_watch_remove(ctx);
 

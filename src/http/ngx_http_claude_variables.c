@@ -15,7 +15,9 @@ typedef enum {
     NGX_HTTP_CLAUDE_MODEL,
     NGX_HTTP_CLAUDE_UPSTREAM_MODEL,
     NGX_HTTP_CLAUDE_PROMPT_TOKENS,
+    NGX_HTTP_CLAUDE_CACHED_TOKENS,
     NGX_HTTP_CLAUDE_COMPLETION_TOKENS,
+    NGX_HTTP_CLAUDE_COST,
     NGX_HTTP_CLAUDE_TTFT,
     NGX_HTTP_CLAUDE_FINISH_REASON,
     NGX_HTTP_CLAUDE_ERROR,
@@ -29,6 +31,8 @@ static ngx_int_t ngx_http_claude_key_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_claude_call_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_claude_number_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_claude_cost_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_claude_ttft_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -57,9 +61,16 @@ static ngx_http_variable_t  ngx_http_claude_vars[] = {
       ngx_http_claude_number_variable, NGX_HTTP_CLAUDE_PROMPT_TOKENS,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
+    { ngx_string("claude_cached_tokens"), NULL,
+      ngx_http_claude_number_variable, NGX_HTTP_CLAUDE_CACHED_TOKENS,
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
     { ngx_string("claude_completion_tokens"), NULL,
       ngx_http_claude_number_variable, NGX_HTTP_CLAUDE_COMPLETION_TOKENS,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("claude_cost"), NULL, ngx_http_claude_cost_variable,
+      NGX_HTTP_CLAUDE_COST, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("claude_ttft"), NULL, ngx_http_claude_ttft_variable,
       NGX_HTTP_CLAUDE_TTFT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -183,7 +194,12 @@ ngx_http_claude_call_variable(ngx_http_request_t *r,
         break;
 
     default: /* NGX_HTTP_CLAUDE_LIMIT_STATUS */
-        if (ctx->limited) {
+        if (ctx->quota.err != CLAUDE_ERR_NONE) {
+            s = "REJECTED";
+
+        } else if (ctx->limited || ctx->quota.requests.limit
+                   || ctx->quota.tokens)
+        {
             s = ctx->rejected ? "REJECTED" : "PASSED";
         }
         break;
@@ -218,13 +234,54 @@ ngx_http_claude_number_variable(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    n = (data == NGX_HTTP_CLAUDE_COMPLETION_TOKENS)
-        ? ctx->reply.usage.output_tokens
-        : ctx->reply.usage.input_tokens
-          + ctx->reply.usage.cache_read_tokens
-          + ctx->reply.usage.cache_creation_tokens;
+    switch (data) {
+
+    case NGX_HTTP_CLAUDE_COMPLETION_TOKENS:
+        n = ctx->reply.usage.output_tokens;
+        break;
+
+    case NGX_HTTP_CLAUDE_CACHED_TOKENS:
+        n = ctx->reply.usage.cache_read_tokens;
+        break;
+
+    default: /* NGX_HTTP_CLAUDE_PROMPT_TOKENS */
+        n = ctx->reply.usage.input_tokens
+            + ctx->reply.usage.cache_read_tokens
+            + ctx->reply.usage.cache_creation_tokens;
+        break;
+    }
 
     ngx_http_claude_set_value(v, p, ngx_sprintf(p, "%uL", n) - p);
+
+    return NGX_OK;
+}
+
+
+/* US dollars, once the call is over */
+
+static ngx_int_t
+ngx_http_claude_cost_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                 *p;
+    ngx_http_claude_ctx_t  *ctx;
+
+    v->not_found = 1;
+
+    ctx = ngx_http_get_module_ctx(r->main, ngx_http_claude_module);
+
+    if (ctx == NULL || !ctx->billed) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN + sizeof(".000000"));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_http_claude_set_value(v, p, ngx_sprintf(p, "%uL.%06uL",
+                                                ctx->cost / 1000000,
+                                                ctx->cost % 1000000) - p);
 
     return NGX_OK;
 }

@@ -2,12 +2,27 @@
 
 import { ApiError, fromSdk } from './errors.mjs';
 
+/** Stop reasons after which the CLI has nothing more to ask. */
+const ENDS = ['end_turn', 'stop_sequence'];
+
 /** Reads the SDK's messages of one answer, in order. */
 export class EventReader {
   #failure = {};
   #begun = false;
   #broken = false;
   #refused = false;
+  #blank = true;
+  #stop = null;
+
+  /** What the API counted so far. */
+  usage = {};
+  /** US dollars, by the SDK's list of prices; undefined until it says so. */
+  cost = undefined;
+
+  /** @returns {boolean} whether the CLI takes the answer for its last */
+  get settled() {
+    return !this.#blank && ENDS.includes(this.#stop);
+  }
 
   /**
    * @param {object} message of the SDK
@@ -30,6 +45,7 @@ export class EventReader {
         this.#refused ||= message.subtype === 'model_refusal_no_fallback';
         return null;
       case 'result':
+        this.cost = message.total_cost_usd;
         if (this.#refused && this.#broken) return refusal(message);
         throw this.#ended(message);
       default:
@@ -47,9 +63,14 @@ export class EventReader {
     if (event.type === 'message_start') {
       if (this.#begun) throw new ApiError(502, 'the API was asked twice');
       this.#begun = true;
+      Object.assign(this.usage, event.message?.usage);
+    } else if (event.type === 'content_block_delta') {
+      if (event.delta?.text?.trim()) this.#blank = false;
     } else if (event.type === 'message_delta') {
-      this.#broken = typeof event.delta?.stop_reason !== 'string';
+      this.#stop = event.delta?.stop_reason;
+      this.#broken = typeof this.#stop !== 'string';
       if (this.#broken) return null;
+      Object.assign(this.usage, event.usage);
     }
     return event.type === 'message_stop' ? null : event;
   }

@@ -43,6 +43,9 @@ export class Launcher {
   #args = [];
   #env = {};
 
+  /** Whether children may be started: there is a place for them. */
+  prepared = false;
+
   /**
    * @param {object} settings of settings.mjs
    * @param {object} log of log.mjs
@@ -70,6 +73,7 @@ export class Launcher {
       { stdio: 'ignore' });
     if (probe.status === 0) this.#wrapper = SETPRIV;
     else this.#log.warn('no_setpriv');
+    this.prepared = true;
   }
 
   /** Removes what this bridge made, but not the directory itself. */
@@ -189,6 +193,7 @@ function childEnvironment(settings) {
     CLAUDE_CODE_MAX_RETRIES: '0',
     CLAUDE_CODE_DISABLE_NONSTREAMING_FALLBACK: '1',
     DISABLE_COMPACT: '1',
+    CLAUDE_CODE_DISABLE_ATTACHMENTS: '1',
     CLAUDE_CODE_DISABLE_REFUSAL_FALLBACK: '1',
     CLAUDE_CODE_DISABLE_REFUSAL_RETRY: '1',
     ENABLE_TOOL_SEARCH: 'false',

@@ -1,5 +1,6 @@
 /** Keeps processes parked, hands them out, replaces them. */
 
+import { Prices } from './cost.mjs';
 import { overloaded } from './errors.mjs';
 import { ClaudeProcess, Unsent } from './process.mjs';
 
@@ -24,6 +25,7 @@ export class Pool {
   #problem = null;
   #retry = null;
   #draining = false;
+  #prices = new Prices();
 
   starts = 0;
   failedStarts = 0;
@@ -43,7 +45,7 @@ export class Pool {
 
   /** Starts what is missing; called again whenever something changed. */
   fill() {
-    if (this.#retry !== null) return;
+    if (this.#retry !== null || !this.#launcher.prepared) return;
     let missing = this.#missing();
     if (missing <= 0 || !this.#isStartable()) return;
     for (; missing > 0; missing--) this.#start();
@@ -59,11 +61,12 @@ export class Pool {
    */
   async* answer(turn, signal) {
     const { idleTimeout, burstHistory: burst } = this.#settings;
+    const prices = this.#prices;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const process = await this.#takeAlive(signal);
       if (process === null) return;
       try {
-        yield* process.answer(turn, { signal, idleTimeout, burst });
+        yield* process.answer(turn, { signal, idleTimeout, burst, prices });
         return;
       } catch (error) {
         if (!(error instanceof Unsent)) throw error;

@@ -2,6 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 
+import { costEvent } from './cost.mjs';
 import { ApiError } from './errors.mjs';
 import { EventReader } from './events.mjs';
 import { planHistory } from './history.mjs';
@@ -22,6 +23,8 @@ const START_TIMEOUT = 30000;
 const BIND_TIMEOUT = 10000;
 const TERM_GRACE = 500;
 const CLOSE_GRACE = 100;
+/** ms that an answer's end waits for what it has cost. */
+const COST_WAIT = 500;
 
 /** The process ended before it could ask the API: another may be asked. */
 export class Unsent extends Error {}
@@ -95,10 +98,12 @@ export class ClaudeProcess {
    * @param {AbortSignal} options.signal the client went
    * @param {number} options.idleTimeout ms without an event
    * @param {boolean} options.burst see history.mjs
-   * @yields {object} Messages events, `message_stop` last
+   * @param {Prices} options.prices see cost.mjs
+   * @yields {object} Messages events, `message_stop` last; before that, where
+   *   it is known, `claude_cost`
    * @throws {ApiError|Unsent}
    */
-  async* answer(turn, { signal, idleTimeout, burst }) {
+  async* answer(turn, { signal, idleTimeout, burst, prices }) {
     const reader = new EventReader();
     const onAbort = () => this.stop();
     const idle = this.#after(idleTimeout, () => {
@@ -118,8 +123,10 @@ export class ClaudeProcess {
         }
         if (event === null) continue;
         if (event.type === 'message_delta') {
-          this.halt();
+          if (!reader.settled) this.halt();
           yield event;
+          const cost = await this.#cost(turn.flags.model, reader, prices);
+          if (cost !== undefined) yield costEvent(cost);
           yield { type: 'message_stop' };
           return;
         }
@@ -148,6 +155,30 @@ export class ClaudeProcess {
   halt() {
     this.#signal('SIGSTOP');
     this.#signal('SIGKILL');
+  }
+
+  /**
+   * The SDK says what a turn has cost when it is over, which is at once; one
+   * that had to be halted can't say it.
+   */
+  async #cost(model, reader, prices) {
+    const late = this.#after(COST_WAIT, () => this.halt());
+    try {
+      while (reader.settled && reader.cost === undefined) {
+        const { done, value } = await this.#query.next();
+        if (done) break;
+        reader.read(value);
+      }
+    } catch {
+      // the answer is whole; a result is read as the end that it is
+    } finally {
+      this.#clear(late);
+    }
+    this.halt();
+    const { usage, cost } = reader;
+    if (typeof cost !== 'number') return prices.guess(model, usage);
+    prices.learn(model, usage, cost);
+    return cost;
   }
 
   #move(next) {

@@ -10,14 +10,28 @@ static void ngx_claude_keys_drop(ngx_claude_keys_shm_t *shm, uint32_t slot);
 static void ngx_claude_keys_claim(ngx_claude_keys_shm_t *shm, uint32_t slot);
 static void ngx_claude_keys_give(ngx_claude_keys_shm_t *shm, uint32_t slot);
 static void ngx_claude_index_add(ngx_claude_keys_shm_t *shm, uint32_t *index,
-    uint32_t hash, uint32_t slot);
+    uint32_t entry);
 static void ngx_claude_index_remove(ngx_claude_keys_shm_t *shm,
-    uint32_t *index, uint32_t slot);
+    uint32_t *index, uint32_t entry);
+static uint32_t ngx_claude_index_mask(ngx_claude_keys_shm_t *shm,
+    uint32_t *index);
 static uint32_t ngx_claude_index_hash(ngx_claude_keys_shm_t *shm,
-    uint32_t *index, uint32_t slot);
+    uint32_t *index, uint32_t entry);
+static u_char *ngx_claude_index_digest(ngx_claude_keys_shm_t *shm,
+    uint32_t entry);
 static uint32_t ngx_claude_hash_digest(const u_char *digest);
 static uint32_t ngx_claude_hash_id(ngx_claude_keys_shm_t *shm,
     const u_char *id);
+
+
+/*
+ * An entry of an index is a slot and, by digest, whether it is the record's
+ * previous one; 0 is none.
+ */
+
+#define ngx_claude_entry(slot, previous)   (((slot) << 1 | (previous)) + 1)
+#define ngx_claude_entry_slot(entry)       (((entry) - 1) >> 1)
+#define ngx_claude_entry_previous(entry)   (((entry) - 1) & 1)
 
 
 /*
@@ -40,15 +54,15 @@ static uint32_t ngx_claude_hash_id(ngx_claude_keys_shm_t *shm,
  *   the repair as well, since a revocation may be what was in hand.
  *
  * - What does not go through redo is a single aligned store, made or not made:
- *   last_used, a bit of used, word, ticks.
+ *   last_used, a bit of used, word, ticks.  Accounts see to themselves.
  *
  * - The standing is written beside the one that holds and becomes it by the
  *   store of current.  A change that was committed whose position did not
  *   become current is applied once more: a put of what is there changes
  *   nothing, a delete finds nothing, and a use takes the later time.
  *
- * - No allocator runs under the lock: names too long for a record take a second
- *   record, so that slab's lists can't be left torn.
+ * - No allocator runs under the lock: what is too long for a record takes
+ *   further ones, so that slab's lists can't be left torn.
  *
  * A repair reads every record in use: with a million, 0.25 s of CPU.
  */
@@ -57,6 +71,10 @@ void
 ngx_claude_keys_lock(ngx_claude_keystore_t *ks)
 {
     ngx_shmtx_lock(&ks->shpool->mutex);
+
+    /* accounts first: a record that is stored again has a copy of its own */
+
+    ngx_claude_ledger_check(ks->ledger);
 
     if (ks->shm->redo.pending) {
         ngx_claude_keys_recover(ks->shm);
@@ -74,6 +92,8 @@ ngx_claude_keys_unlock(ngx_claude_keystore_t *ks)
 static void
 ngx_claude_keys_recover(ngx_claude_keys_shm_t *shm)
 {
+    uint32_t            slot;
+    ngx_uint_t          i;
     ngx_claude_redo_t  *redo;
 
     redo = &shm->redo;
@@ -82,11 +102,12 @@ ngx_claude_keys_recover(ngx_claude_keys_shm_t *shm)
         shm->fresh = redo->slot + 1;
     }
 
-    if (redo->record.link != NGX_CLAUDE_SLOT_NONE
-        && redo->record.link >= shm->fresh)
-    {
-        /* the slot between, if any, was in no use: rebuild frees it */
-        shm->fresh = redo->record.link + 1;
+    for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+        slot = redo->record.further[i];
+
+        if (slot != NGX_CLAUDE_SLOT_NONE && slot >= shm->fresh) {
+            shm->fresh = slot + 1;
+        }
     }
 
     ngx_claude_keys_store(shm);
@@ -99,19 +120,20 @@ ngx_claude_keys_recover(ngx_claude_keys_shm_t *shm)
 }
 
 
-/* derives all from the records: a record that is no key is free, unless a key
- * has the rest of its name there */
+/* derives all from the records: a record that is no key is free, unless it is
+ * a further one of a key */
 
 static void
 ngx_claude_keys_rebuild(ngx_claude_keys_shm_t *shm)
 {
     size_t                size;
     uint32_t              slot;
+    ngx_uint_t            i;
     ngx_claude_record_t  *record;
 
     size = ((size_t) shm->mask + 1) * sizeof(uint32_t);
 
-    ngx_memzero(shm->by_digest, size);
+    ngx_memzero(shm->by_digest, 2 * size);
     ngx_memzero(shm->by_id, size);
 
     shm->free = NGX_CLAUDE_SLOT_NONE;
@@ -130,14 +152,17 @@ ngx_claude_keys_rebuild(ngx_claude_keys_shm_t *shm)
     for (slot = 0; slot < shm->fresh; slot++) {
         record = &shm->records[slot];
 
-        if (record->state == NGX_CLAUDE_SLOT_KEY) {
-
-            if (record->link != NGX_CLAUDE_SLOT_NONE) {
-                shm->records[record->link].state = NGX_CLAUDE_SLOT_NAME;
-            }
-
-            ngx_claude_keys_add(shm, slot);
+        if (record->state != NGX_CLAUDE_SLOT_KEY) {
+            continue;
         }
+
+        for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+            if (record->further[i] != NGX_CLAUDE_SLOT_NONE) {
+                shm->records[record->further[i]].state = NGX_CLAUDE_SLOT_REST;
+            }
+        }
+
+        ngx_claude_keys_add(shm, slot);
     }
 
     for (slot = 0; slot < shm->fresh; slot++) {
@@ -151,18 +176,21 @@ ngx_claude_keys_rebuild(ngx_claude_keys_shm_t *shm)
 void
 ngx_claude_keys_commit(ngx_claude_keys_shm_t *shm)
 {
-    uint32_t              slot, had, link;
-    ngx_uint_t            was;
+    uint32_t              slot, had[NGX_CLAUDE_RESTS], *has;
+    ngx_uint_t            i, was;
     ngx_claude_redo_t    *redo;
     ngx_claude_record_t  *record;
 
     redo = &shm->redo;
     slot = redo->slot;
-    link = redo->record.link;
+    has = redo->record.further;
     record = &shm->records[slot];
 
     was = (slot < shm->fresh && record->state == NGX_CLAUDE_SLOT_KEY);
-    had = was ? record->link : NGX_CLAUDE_SLOT_NONE;
+
+    for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+        had[i] = was ? record->further[i] : NGX_CLAUDE_SLOT_NONE;
+    }
 
     ngx_memory_barrier();
     redo->pending = 1;
@@ -175,12 +203,16 @@ ngx_claude_keys_commit(ngx_claude_keys_shm_t *shm)
         ngx_claude_keys_claim(shm, slot);
     }
 
-    if (link != had && link != NGX_CLAUDE_SLOT_NONE) {
-        ngx_claude_keys_claim(shm, link);
+    for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+        if (has[i] != had[i] && has[i] != NGX_CLAUDE_SLOT_NONE) {
+            ngx_claude_keys_claim(shm, has[i]);
+        }
     }
 
-    if (link != had && had != NGX_CLAUDE_SLOT_NONE) {
-        ngx_claude_keys_give(shm, had);
+    for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+        if (has[i] != had[i] && had[i] != NGX_CLAUDE_SLOT_NONE) {
+            ngx_claude_keys_give(shm, had[i]);
+        }
     }
 
     ngx_claude_keys_store(shm);
@@ -204,17 +236,23 @@ ngx_claude_keys_commit(ngx_claude_keys_shm_t *shm)
 static void
 ngx_claude_keys_store(ngx_claude_keys_shm_t *shm)
 {
+    ngx_uint_t            i;
     ngx_claude_redo_t    *redo;
-    ngx_claude_record_t  *name;
+    ngx_claude_record_t  *further;
 
     redo = &shm->redo;
     shm->records[redo->slot] = redo->record;
 
-    if (redo->record.link != NGX_CLAUDE_SLOT_NONE) {
-        name = &shm->records[redo->record.link];
+    for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
 
-        name->state = NGX_CLAUDE_SLOT_NAME;
-        ngx_memcpy(name->rest, redo->rest, NGX_CLAUDE_NAME_REST);
+        if (redo->record.further[i] == NGX_CLAUDE_SLOT_NONE) {
+            continue;
+        }
+
+        further = &shm->records[redo->record.further[i]];
+
+        further->state = NGX_CLAUDE_SLOT_REST;
+        ngx_memcpy(further->rest, redo->rest[i], NGX_CLAUDE_REST);
     }
 }
 
@@ -226,10 +264,13 @@ ngx_claude_keys_add(ngx_claude_keys_shm_t *shm, uint32_t slot)
 
     record = &shm->records[slot];
 
-    ngx_claude_index_add(shm, shm->by_digest,
-                         ngx_claude_hash_digest(record->digest), slot);
-    ngx_claude_index_add(shm, shm->by_id,
-                         ngx_claude_hash_id(shm, record->id), slot);
+    ngx_claude_index_add(shm, shm->by_digest, ngx_claude_entry(slot, 0));
+
+    if (record->previous_until) {
+        ngx_claude_index_add(shm, shm->by_digest, ngx_claude_entry(slot, 1));
+    }
+
+    ngx_claude_index_add(shm, shm->by_id, ngx_claude_entry(slot, 0));
 
     shm->keys++;
     shm->enabled += record->enabled;
@@ -239,11 +280,50 @@ ngx_claude_keys_add(ngx_claude_keys_shm_t *shm, uint32_t slot)
 static void
 ngx_claude_keys_drop(ngx_claude_keys_shm_t *shm, uint32_t slot)
 {
-    ngx_claude_index_remove(shm, shm->by_digest, slot);
-    ngx_claude_index_remove(shm, shm->by_id, slot);
+    ngx_claude_record_t  *record;
+
+    record = &shm->records[slot];
+
+    ngx_claude_index_remove(shm, shm->by_digest, ngx_claude_entry(slot, 0));
+
+    if (record->previous_until) {
+        ngx_claude_index_remove(shm, shm->by_digest,
+                                ngx_claude_entry(slot, 1));
+    }
+
+    ngx_claude_index_remove(shm, shm->by_id, ngx_claude_entry(slot, 0));
 
     shm->keys--;
-    shm->enabled -= shm->records[slot].enabled;
+    shm->enabled -= record->enabled;
+}
+
+
+void
+ngx_claude_keys_read(ngx_claude_keys_shm_t *shm,
+    const ngx_claude_record_t *record, size_t offset, size_t len, u_char *dst)
+{
+    size_t         n, at;
+    const u_char  *from;
+
+    while (len) {
+
+        if (offset < NGX_CLAUDE_INLINE) {
+            from = record->data + offset;
+            n = NGX_CLAUDE_INLINE - offset;
+
+        } else {
+            at = offset - NGX_CLAUDE_INLINE;
+            from = shm->records[record->further[at / NGX_CLAUDE_REST]].rest;
+            from += at % NGX_CLAUDE_REST;
+            n = NGX_CLAUDE_REST - at % NGX_CLAUDE_REST;
+        }
+
+        n = ngx_min(n, len);
+        dst = ngx_cpymem(dst, from, n);
+
+        offset += n;
+        len -= n;
+    }
 }
 
 
@@ -303,7 +383,8 @@ ngx_claude_keys_give(ngx_claude_keys_shm_t *shm, uint32_t slot)
 
     record = &shm->records[slot];
 
-    ngx_memzero(record->rest, NGX_CLAUDE_NAME_REST);
+    ngx_memzero(record->rest, sizeof(ngx_claude_record_t)
+                              - offsetof(ngx_claude_record_t, rest));
 
     record->state = NGX_CLAUDE_SLOT_FREE;
     record->link = shm->free;
@@ -334,24 +415,30 @@ ngx_claude_keys_stand(ngx_claude_keys_shm_t *shm,
  */
 
 uint32_t
-ngx_claude_keys_by_digest(ngx_claude_keys_shm_t *shm, const u_char *digest)
+ngx_claude_keys_by_digest(ngx_claude_keys_shm_t *shm, const u_char *digest,
+    ngx_uint_t *previous)
 {
-    uint32_t  i, slot;
+    uint32_t  i, mask, entry;
 
-    i = ngx_claude_hash_digest(digest) & shm->mask;
+    mask = ngx_claude_index_mask(shm, shm->by_digest);
+    i = ngx_claude_hash_digest(digest) & mask;
 
     for ( ;; ) {
-        slot = shm->by_digest[i] - 1;
+        entry = shm->by_digest[i];
 
-        if (slot == NGX_CLAUDE_SLOT_NONE
-            || sodium_memcmp(shm->records[slot].digest, digest,
-                             CLAUDE_DIGEST_LEN)
-               == 0)
-        {
-            return slot;
+        if (entry == 0) {
+            return NGX_CLAUDE_SLOT_NONE;
         }
 
-        i = (i + 1) & shm->mask;
+        if (sodium_memcmp(ngx_claude_index_digest(shm, entry), digest,
+                          CLAUDE_DIGEST_LEN)
+            == 0)
+        {
+            *previous = ngx_claude_entry_previous(entry);
+            return ngx_claude_entry_slot(entry);
+        }
+
+        i = (i + 1) & mask;
     }
 }
 
@@ -359,16 +446,20 @@ ngx_claude_keys_by_digest(ngx_claude_keys_shm_t *shm, const u_char *digest)
 uint32_t
 ngx_claude_keys_by_id(ngx_claude_keys_shm_t *shm, const u_char *id)
 {
-    uint32_t  i, slot;
+    uint32_t  i, slot, entry;
 
     i = ngx_claude_hash_id(shm, id) & shm->mask;
 
     for ( ;; ) {
-        slot = shm->by_id[i] - 1;
+        entry = shm->by_id[i];
 
-        if (slot == NGX_CLAUDE_SLOT_NONE
-            || ngx_memcmp(shm->records[slot].id, id, CLAUDE_KEY_ID_LEN) == 0)
-        {
+        if (entry == 0) {
+            return NGX_CLAUDE_SLOT_NONE;
+        }
+
+        slot = ngx_claude_entry_slot(entry);
+
+        if (ngx_memcmp(shm->records[slot].id, id, CLAUDE_KEY_ID_LEN) == 0) {
             return slot;
         }
 
@@ -379,35 +470,36 @@ ngx_claude_keys_by_id(ngx_claude_keys_shm_t *shm, const u_char *id)
 
 static void
 ngx_claude_index_add(ngx_claude_keys_shm_t *shm, uint32_t *index,
-    uint32_t hash, uint32_t slot)
+    uint32_t entry)
 {
-    uint32_t  i;
+    uint32_t  i, mask;
 
-    i = hash & shm->mask;
+    mask = ngx_claude_index_mask(shm, index);
+    i = ngx_claude_index_hash(shm, index, entry) & mask;
 
     while (index[i]) {
-        i = (i + 1) & shm->mask;
+        i = (i + 1) & mask;
     }
 
-    index[i] = slot + 1;
+    index[i] = entry;
 }
 
 
 static void
 ngx_claude_index_remove(ngx_claude_keys_shm_t *shm, uint32_t *index,
-    uint32_t slot)
+    uint32_t entry)
 {
     uint32_t  i, hole, home, mask;
 
-    mask = shm->mask;
-    hole = ngx_claude_index_hash(shm, index, slot) & mask;
+    mask = ngx_claude_index_mask(shm, index);
+    hole = ngx_claude_index_hash(shm, index, entry) & mask;
 
-    while (index[hole] != slot + 1) {
+    while (index[hole] != entry) {
         hole = (hole + 1) & mask;
     }
 
     for (i = (hole + 1) & mask; index[i]; i = (i + 1) & mask) {
-        home = ngx_claude_index_hash(shm, index, index[i] - 1) & mask;
+        home = ngx_claude_index_hash(shm, index, index[i]) & mask;
 
         /* an entry may not go before its home */
 
@@ -422,15 +514,37 @@ ngx_claude_index_remove(ngx_claude_keys_shm_t *shm, uint32_t *index,
 
 
 static uint32_t
+ngx_claude_index_mask(ngx_claude_keys_shm_t *shm, uint32_t *index)
+{
+    return (index == shm->by_id) ? shm->mask : 2 * shm->mask + 1;
+}
+
+
+static uint32_t
 ngx_claude_index_hash(ngx_claude_keys_shm_t *shm, uint32_t *index,
-    uint32_t slot)
+    uint32_t entry)
+{
+    uint32_t  slot;
+
+    if (index == shm->by_digest) {
+        return ngx_claude_hash_digest(ngx_claude_index_digest(shm, entry));
+    }
+
+    slot = ngx_claude_entry_slot(entry);
+
+    return ngx_claude_hash_id(shm, shm->records[slot].id);
+}
+
+
+static u_char *
+ngx_claude_index_digest(ngx_claude_keys_shm_t *shm, uint32_t entry)
 {
     ngx_claude_record_t  *record;
 
-    record = &shm->records[slot];
+    record = &shm->records[ngx_claude_entry_slot(entry)];
 
-    return (index == shm->by_id) ? ngx_claude_hash_id(shm, record->id)
-                                 : ngx_claude_hash_digest(record->digest);
+    return ngx_claude_entry_previous(entry) ? record->previous
+                                            : record->digest;
 }
 
 

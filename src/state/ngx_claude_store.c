@@ -1,5 +1,6 @@
 
 #include "ngx_claude_store.h"
+#include "ngx_claude_usage.h"
 
 #include <sodium.h>
 
@@ -7,6 +8,10 @@
 /* how often a worker asks whether it is its turn, and the turns of all */
 
 #define NGX_CLAUDE_STORE_TICK   500
+
+/* how often one of them looks whether the store should be compacted */
+
+#define NGX_CLAUDE_STORE_COMPACT  60000
 
 /* keys whose last use is written at once */
 
@@ -51,7 +56,13 @@ ngx_claude_store_init_zone(ngx_shm_zone_t *zone, void *data)
         return NGX_ERROR;
     }
 
-    return store->ops->load(store, 0, zone->shm.log);
+    if (store->ops->load(store, 0, zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_claude_usage_load(store, zone->shm.log);
+
+    return NGX_OK;
 }
 
 
@@ -89,7 +100,15 @@ ngx_claude_store_take_over(ngx_shm_zone_t *zone, ngx_claude_store_t *store,
         return NGX_ERROR;
     }
 
-    return store->ops->load(store, 1, zone->shm.log);
+    if (store->ops->load(store, 1, zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (old) {
+        ngx_claude_store_inherit(store, old);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -107,7 +126,8 @@ ngx_claude_store_init_process(ngx_claude_store_t *store, ngx_cycle_t *cycle)
 
     /* a child doesn't inherit locks on memory; failing is no reason to stop */
 
-    (void) sodium_mlock(store->secrets, sizeof(claude_secrets_t));
+    (void) sodium_mlock(store->secrets,
+                        NGX_CLAUDE_SECRETS_N * sizeof(claude_secrets_t));
 
     timer = ngx_pcalloc(cycle->pool, sizeof(ngx_claude_store_timer_t));
     if (timer == NULL) {
@@ -140,6 +160,13 @@ ngx_claude_store_tick(ngx_event_t *event)
     timer = event->data;
     store = timer->store;
 
+    if (store->blind) {
+
+        /* another process has the turns that this one could make no use of */
+
+        return;
+    }
+
     if (ngx_claude_keystore_tick(&store->keystore, NGX_CLAUDE_TICK_TAIL,
                                  NGX_CLAUDE_STORE_TICK))
     {
@@ -151,6 +178,12 @@ ngx_claude_store_tick(ngx_event_t *event)
                                     store->flush))
     {
         ngx_claude_store_flush(timer);
+    }
+
+    if (ngx_claude_keystore_tick(&store->keystore, NGX_CLAUDE_TICK_COMPACT,
+                                 NGX_CLAUDE_STORE_COMPACT))
+    {
+        store->ops->compact(store);
     }
 
     ngx_add_timer(event, NGX_CLAUDE_STORE_TICK);

@@ -47,11 +47,17 @@ static claude_rc_t ngx_claude_log_load_change(void *data,
 static const char *ngx_claude_log_load_apply(ngx_claude_log_load_t *load);
 
 
+const char  ngx_claude_log_foreign[] =
+    "is wrapped by a master key that nginx was started without, reload it";
+
+
 const ngx_claude_store_ops_t  ngx_claude_store_log = {
     ngx_claude_store_log_open,
     ngx_claude_store_log_load,
     ngx_claude_store_log_append,
-    ngx_claude_store_log_tail
+    ngx_claude_store_log_modify,
+    ngx_claude_store_log_tail,
+    ngx_claude_store_log_compact
 };
 
 
@@ -112,6 +118,8 @@ ngx_claude_store_log_open(ngx_conf_t *cf, ngx_claude_store_t *store)
         return NGX_ERROR;
     }
 
+    store->secrets[1] = store->secrets[0];
+
     return NGX_OK;
 }
 
@@ -168,6 +176,7 @@ ngx_claude_log_prepare(ngx_conf_t *cf, ngx_claude_store_t *store)
         ctx->missing = 1;
         claude_header_create(&ctx->header, store->secrets, store->master,
                              ngx_time());
+        store->secrets[1] = store->secrets[0];
         return NGX_OK;
     }
 
@@ -208,11 +217,17 @@ ngx_claude_store_log_load(ngx_claude_store_t *store, ngx_uint_t reused,
     load->store = store;
     load->reused = reused;
 
+    ngx_memcpy(&store->secrets[NGX_CLAUDE_SECRETS_TASK], store->secrets,
+               NGX_CLAUDE_SECRETS_TASK * sizeof(claude_secrets_t));
+
     claude_live_init(&load->live);
 
     rc = ngx_claude_log_read_all(load, &error, log);
 
-    if (rc != CLAUDE_DONE) {
+    if (rc == CLAUDE_DONE) {
+        ngx_claude_secrets_return(store);
+
+    } else {
         ngx_log_error(NGX_LOG_EMERG, log, error.sys, "key log %V%s %s",
                       &store->path, ngx_claude_log_line(line, &error),
                       load->reason ? load->reason : error.reason);
@@ -348,6 +363,8 @@ ngx_claude_log_load_header(void *data, const claude_header_t *header)
     ngx_claude_keystore_position(ks, &load->at);
     (void) ngx_claude_keystore_reread_begin(ks, &load->at, &load->pos);
 
+    ngx_claude_keystore_rewrap(ks, &load->pos, header->wrapped);
+
     load->at = load->pos;
 
     return CLAUDE_OK;
@@ -361,7 +378,11 @@ ngx_claude_log_load_change(void *data, const claude_change_t *change)
 
     claude_rc_t  rc;
 
-    load->reason = ngx_claude_log_suspect(load->store, change);
+    load->applied.pos = load->pos;
+    load->applied.change = *change;
+
+    load->reason = ngx_claude_log_suspect(load->store, &load->applied.change,
+                                          0);
 
     if (load->reason) {
         return CLAUDE_INVALID;
@@ -378,9 +399,6 @@ ngx_claude_log_load_change(void *data, const claude_change_t *change)
 
         return rc;
     }
-
-    load->applied.pos = load->pos;
-    load->applied.change = *change;
 
     load->reason = ngx_claude_log_load_apply(load);
 
@@ -416,34 +434,29 @@ const char *
 ngx_claude_log_suspect_header(ngx_claude_store_t *store,
     const claude_header_t *header)
 {
-    return ngx_memcmp(header->store_id, store->id, CLAUDE_STORE_ID_LEN) == 0
-           ? NULL
-           : "is of another store";
+    if (ngx_memcmp(header->store_id, store->id, CLAUDE_STORE_ID_LEN) != 0) {
+        return "is of another store";
+    }
+
+    if (ngx_claude_secrets_header(store, header) != NGX_OK) {
+        return ngx_claude_log_foreign;
+    }
+
+    return NULL;
 }
 
 
 const char *
-ngx_claude_log_suspect(ngx_claude_store_t *store,
-    const claude_change_t *change)
+ngx_claude_log_suspect(ngx_claude_store_t *store, claude_change_t *change,
+    ngx_uint_t own)
 {
-    u_char                  token[CLAUDE_TOKEN_MAX];
-    size_t                  len;
-    claude_rc_t             rc;
-    const claude_record_t  *record;
-
-    if (change->op != CLAUDE_OP_PUT) {
+    if (change->op != CLAUDE_OP_PUT
+        || ngx_claude_secrets_check(store, &change->record, own) == NGX_OK)
+    {
         return NULL;
     }
 
-    record = &change->record;
-
-    rc = claude_open(store->secrets, record->sealed, record->sealed_len,
-                     record->id, record->digest, token, &len);
-
-    sodium_memzero(token, CLAUDE_TOKEN_MAX);
-
-    return (rc == CLAUDE_OK) ? NULL
-                             : "has a token that the store's key can't open";
+    return "has a token that the store's key can't open";
 }
 
 

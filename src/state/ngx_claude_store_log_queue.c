@@ -8,19 +8,28 @@
 #define NGX_CLAUDE_LOG_DEADLINE   10000
 
 
-/* one call of append */
+/* one call of append, or of modify, which has one change */
 
 struct ngx_claude_log_write_s {
     ngx_claude_log_write_t    *next;
     ngx_claude_store_done_pt   done;
     void                      *data;
     ngx_msec_t                 deadline;
+    ngx_uint_t                 modify;
+    ngx_claude_store_edit_pt   edit;
+    void                      *edit_data;
     ngx_uint_t                 n;
     claude_change_t            changes[];
 };
 
 
+static ngx_claude_log_write_t *ngx_claude_log_write(ngx_uint_t n,
+    ngx_claude_store_done_pt done, void *data);
+static void ngx_claude_log_enqueue(ngx_claude_store_t *store,
+    ngx_claude_log_write_t *write);
 static void ngx_claude_log_step(ngx_claude_store_t *store);
+static ngx_claude_log_write_t **ngx_claude_log_batch(
+    ngx_claude_log_ctx_t *ctx, ngx_uint_t *n);
 static ngx_int_t ngx_claude_log_collect(ngx_claude_store_t *store);
 static void ngx_claude_log_worked(ngx_event_t *event);
 static void ngx_claude_log_read_end(ngx_claude_store_t *store, ngx_int_t rc);
@@ -50,35 +59,88 @@ ngx_claude_store_log_append(ngx_claude_store_t *store,
     const claude_change_t *changes, ngx_uint_t n,
     ngx_claude_store_done_pt done, void *data)
 {
-    size_t                   size;
-    ngx_claude_log_ctx_t    *ctx;
     ngx_claude_log_write_t  *write;
 
     if (n == 0 || n > NGX_CLAUDE_LOG_WRITE_MAX) {
         return NGX_ERROR;
     }
 
-    ctx = store->ctx;
-    size = n * sizeof(claude_change_t);
-
-    write = ngx_alloc(sizeof(ngx_claude_log_write_t) + size, ngx_cycle->log);
+    write = ngx_claude_log_write(n, done, data);
     if (write == NULL) {
         return NGX_ERROR;
+    }
+
+    ngx_memcpy(write->changes, changes, n * sizeof(claude_change_t));
+
+    ngx_claude_log_enqueue(store, write);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_claude_store_log_modify(ngx_claude_store_t *store,
+    const u_char id[CLAUDE_KEY_ID_LEN], ngx_claude_store_edit_pt edit,
+    void *edit_data, ngx_claude_store_done_pt done, void *data)
+{
+    ngx_claude_log_write_t  *write;
+
+    write = ngx_claude_log_write(1, done, data);
+    if (write == NULL) {
+        return NGX_ERROR;
+    }
+
+    write->modify = 1;
+    write->edit = edit;
+    write->edit_data = edit_data;
+
+    ngx_memzero(write->changes, sizeof(claude_change_t));
+    ngx_memcpy(write->changes[0].record.id, id, CLAUDE_KEY_ID_LEN);
+
+    write->changes[0].op = edit ? CLAUDE_OP_PUT : CLAUDE_OP_DELETE;
+
+    ngx_claude_log_enqueue(store, write);
+
+    return NGX_OK;
+}
+
+
+static ngx_claude_log_write_t *
+ngx_claude_log_write(ngx_uint_t n, ngx_claude_store_done_pt done, void *data)
+{
+    ngx_claude_log_write_t  *write;
+
+    write = ngx_alloc(sizeof(ngx_claude_log_write_t)
+                      + n * sizeof(claude_change_t), ngx_cycle->log);
+    if (write == NULL) {
+        return NULL;
     }
 
     write->next = NULL;
     write->done = done;
     write->data = data;
     write->deadline = ngx_current_msec + NGX_CLAUDE_LOG_DEADLINE;
+    write->modify = 0;
+    write->edit = NULL;
+    write->edit_data = NULL;
     write->n = n;
-    ngx_memcpy(write->changes, changes, size);
+
+    return write;
+}
+
+
+static void
+ngx_claude_log_enqueue(ngx_claude_store_t *store,
+    ngx_claude_log_write_t *write)
+{
+    ngx_claude_log_ctx_t  *ctx;
+
+    ctx = store->ctx;
 
     *ctx->last = write;
     ctx->last = &write->next;
 
     ngx_claude_log_step(store);
-
-    return NGX_OK;
 }
 
 
@@ -153,15 +215,7 @@ ngx_claude_log_collect(ngx_claude_store_t *store)
 
     ngx_claude_log_expire(store);
 
-    n = 0;
-
-    for (last = &ctx->queue; *last; last = &(*last)->next) {
-        if (n + (*last)->n > NGX_CLAUDE_LOG_WRITE_MAX) {
-            break;
-        }
-
-        n += (*last)->n;
-    }
+    last = ngx_claude_log_batch(ctx, &n);
 
     if (n == 0) {
         return NGX_DECLINED;
@@ -174,6 +228,9 @@ ngx_claude_log_collect(ngx_claude_store_t *store)
 
     ctx->job.own = own;
     ctx->job.nown = n;
+    ctx->job.modify = ctx->queue->modify;
+    ctx->job.edit = ctx->queue->edit;
+    ctx->job.edit_data = ctx->queue->edit_data;
 
     ctx->writing = ctx->queue;
     ctx->queue = *last;
@@ -189,6 +246,31 @@ ngx_claude_log_collect(ngx_claude_store_t *store)
     }
 
     return NGX_OK;
+}
+
+
+/* what is written at once: a modification alone, since it may be refused, or
+ * all up to the next one; returns where that ends */
+
+static ngx_claude_log_write_t **
+ngx_claude_log_batch(ngx_claude_log_ctx_t *ctx, ngx_uint_t *n)
+{
+    ngx_claude_log_write_t  **last;
+
+    *n = 0;
+
+    for (last = &ctx->queue; *last; last = &(*last)->next) {
+
+        if (*n + (*last)->n > NGX_CLAUDE_LOG_WRITE_MAX
+            || (*n && ((*last)->modify || ctx->queue->modify)))
+        {
+            break;
+        }
+
+        *n += (*last)->n;
+    }
+
+    return last;
 }
 
 

@@ -13,6 +13,7 @@ static claude_rc_t ngx_claude_log_work_header(void *data,
 static claude_rc_t ngx_claude_log_work_change(void *data,
     const claude_change_t *change);
 static claude_rc_t ngx_claude_log_work_decide(void *data);
+static claude_rc_t ngx_claude_log_work_modify(ngx_claude_log_job_t *job);
 static claude_rc_t ngx_claude_log_grow(ngx_claude_log_job_t *job,
     ngx_uint_t size);
 static void ngx_claude_log_refused(ngx_claude_store_t *store,
@@ -22,6 +23,7 @@ static void ngx_claude_log_refused(ngx_claude_store_t *store,
 ngx_int_t
 ngx_claude_log_post(ngx_claude_store_t *store, ngx_event_handler_pt handler)
 {
+    claude_record_t       *record;
     ngx_thread_task_t     *task;
     ngx_claude_log_job_t  *job;
     ngx_claude_log_ctx_t  *ctx;
@@ -33,6 +35,16 @@ ngx_claude_log_post(ngx_claude_store_t *store, ngx_event_handler_pt handler)
     job->store = store;
 
     ngx_claude_keystore_position(&store->keystore, &job->from);
+    ngx_claude_secrets_lend(store);
+
+    /* after the position: what changes in between is read once more */
+
+    if (job->own && job->modify) {
+        record = &job->own->record;
+
+        job->known = ngx_claude_keystore_get(&store->keystore, record->id,
+                                             record, NULL);
+    }
 
     job->pos = job->from;
     job->changes = NULL;
@@ -40,6 +52,8 @@ ngx_claude_log_post(ngx_claude_store_t *store, ngx_event_handler_pt handler)
     job->size = 0;
     job->decided = 0;
     job->full = 0;
+    job->header = 0;
+    job->blind = 0;
     job->reason = NULL;
     job->torn = 0;
 
@@ -87,8 +101,16 @@ ngx_claude_log_work_header(void *data, const claude_header_t *header)
     ngx_claude_log_job_t *job = data;
 
     job->reason = ngx_claude_log_suspect_header(job->store, header);
+    job->blind = (job->reason == ngx_claude_log_foreign);
 
-    return job->reason ? CLAUDE_INVALID : CLAUDE_OK;
+    if (job->reason) {
+        return CLAUDE_INVALID;
+    }
+
+    job->header = 1;
+    ngx_memcpy(job->wrapped, header->wrapped, CLAUDE_WRAPPED_LEN);
+
+    return CLAUDE_OK;
 }
 
 
@@ -106,12 +128,6 @@ ngx_claude_log_work_change(void *data, const claude_change_t *change)
             return CLAUDE_TOO_LARGE;
         }
 
-        job->reason = ngx_claude_log_suspect(job->store, change);
-
-        if (job->reason) {
-            return CLAUDE_INVALID;
-        }
-
         if (job->n == job->size
             && ngx_claude_log_grow(job, ngx_max(16, 2 * job->n))
                != CLAUDE_OK)
@@ -120,10 +136,20 @@ ngx_claude_log_work_change(void *data, const claude_change_t *change)
         }
     }
 
-    applied = &job->changes[job->n++];
+    applied = &job->changes[job->n];
 
     applied->pos = job->pos;
     applied->change = *change;
+
+    if (!job->decided) {
+        job->reason = ngx_claude_log_suspect(job->store, &applied->change, 0);
+
+        if (job->reason) {
+            return CLAUDE_INVALID;
+        }
+    }
+
+    job->n++;
 
     return CLAUDE_OK;
 }
@@ -136,9 +162,89 @@ ngx_claude_log_work_decide(void *data)
 {
     ngx_claude_log_job_t *job = data;
 
+    ngx_uint_t   i;
+    claude_rc_t  rc;
+
+    if (job->modify) {
+        rc = ngx_claude_log_work_modify(job);
+
+        if (rc != CLAUDE_OK) {
+            return rc;
+        }
+    }
+
+    /* what was sealed before the log was sealed anew */
+
+    for (i = 0; i < job->nown; i++) {
+        job->reason = ngx_claude_log_suspect(job->store, &job->own[i], 1);
+
+        if (job->reason) {
+            return CLAUDE_INVALID;
+        }
+    }
+
     job->decided = 1;
 
     return ngx_claude_log_grow(job, job->n + job->nown);
+}
+
+
+/* own is the record as the zone had it at job->from; what was read since then
+ * comes on top */
+
+static claude_rc_t
+ngx_claude_log_work_modify(ngx_claude_log_job_t *job)
+{
+    u_char            id[CLAUDE_KEY_ID_LEN];
+    ngx_uint_t        i;
+    claude_rc_t       rc;
+    claude_change_t  *change;
+    claude_record_t  *record;
+
+    record = &job->own->record;
+
+    for (i = 0; i < job->n; i++) {
+        change = &job->changes[i].change;
+
+        if (ngx_memcmp(change->record.id, record->id, CLAUDE_KEY_ID_LEN)
+            != 0)
+        {
+            continue;
+        }
+
+        if (change->op == CLAUDE_OP_DELETE) {
+            job->known = NGX_DECLINED;
+
+        } else if (change->op == CLAUDE_OP_PUT) {
+            job->known = NGX_OK;
+            *record = change->record;
+
+        } else if (record->last_used < change->record.last_used) {
+            record->last_used = change->record.last_used;
+        }
+    }
+
+    if (job->known == NGX_DECLINED || job->known == NGX_BUSY) {
+        job->reason = "has no such key";
+        return CLAUDE_DECLINED;
+    }
+
+    if (job->edit == NULL) {
+        return CLAUDE_OK;
+    }
+
+    if (job->known == NGX_ERROR) {
+        job->reason = "has a key that the zone has no room for";
+        return CLAUDE_TOO_LARGE;
+    }
+
+    ngx_memcpy(id, record->id, CLAUDE_KEY_ID_LEN);
+
+    rc = job->edit(record, job->edit_data);
+
+    ngx_memcpy(record->id, id, CLAUDE_KEY_ID_LEN);
+
+    return (rc == CLAUDE_AGAIN) ? CLAUDE_INVALID : rc;
 }
 
 
@@ -185,6 +291,10 @@ ngx_claude_log_publish(ngx_claude_store_t *store)
     if (job->rc == CLAUDE_AGAIN) {
         return ngx_claude_keystore_reread_begin(&store->keystore, &job->from,
                                                 &job->pos);
+    }
+
+    if (job->header) {
+        ngx_claude_keystore_rewrap(&store->keystore, &job->from, job->wrapped);
     }
 
     rc = ngx_claude_keystore_apply(&store->keystore, &job->from, &job->pos,
@@ -256,11 +366,19 @@ ngx_claude_log_trouble(ngx_claude_store_t *store)
 
     reason = ngx_claude_log_reason(job);
 
+    /* others may see more: those that were started with another master key */
+
+    store->blind |= job->blind;
+
     if (ngx_claude_keystore_complain(&store->keystore, &job->pos, reason)) {
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, job->error.sys,
                       "key log %V%s %s; keys stay as they are until that is "
                       "mended", &store->path,
                       ngx_claude_log_line(line, &job->error), reason);
+
+        if (store->told) {
+            store->told(store, 1);
+        }
     }
 }
 
@@ -278,6 +396,10 @@ ngx_claude_log_well(ngx_claude_store_t *store)
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "key log %V is mended and followed again",
                       &store->path);
+
+        if (store->told) {
+            store->told(store, 0);
+        }
     }
 }
 

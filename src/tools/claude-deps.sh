@@ -63,6 +63,10 @@ packages() {
 	END
     esac
 
+    [ "$what" != test ] || missing <<- END
+	chromium chromium
+	END
+
     [ "$what" != bench ] || missing <<- END
 	wrk wrk
 	END
@@ -147,4 +151,7 @@ install_packages
 check_node
 [ "$what" = fuzz ] || install_modules src/sdk \
     'the Claude Agent SDK, proprietary software of Anthropic (about 400 MB)'
-[ "$what" != test ] || install_modules t/clients 'the clients to test with'
+if [ "$what" = test ]; then
+    install_modules t/clients 'the clients to test with'
+    install_modules t/browser 'what drives the browser'
+fi

@@ -5,6 +5,7 @@
  * started. A credential in the environment stays in this process.
  */
 
+import { adminPassword } from './claude-run/admin.mjs';
 import { Ended, fail, Failure, say } from './claude-run/say.mjs';
 import { startAll } from './claude-run/services.mjs';
 import { readSettings } from './claude-run/settings.mjs';
@@ -22,14 +23,15 @@ async function main(supervisor) {
   const state = prepareState(settings, users);
   supervisor.cleanup(state.release);
   const key = developerKey(settings, state, users);
+  const admin = adminPassword(settings, state);
   const runtime = prepareRuntime(settings, users);
   supervisor.cleanup(runtime.remove);
   await startAll(supervisor, { settings, users, state, key, runtime });
-  tell(settings, key);
+  tell(settings, key, admin);
   return supervisor.ended;
 }
 
-function tell(settings, { key, demo, notes }) {
+function tell(settings, { key, demo, notes }, admin) {
   const base = `http://localhost:${settings.httpPort}/v1`;
   const body = JSON.stringify({
     model: 'sonnet',
@@ -52,8 +54,18 @@ curl ${base}/chat/completions -H 'Authorization: Bearer ${key}' \
 -H 'Content-Type: application/json' -d '${body}'
 
 HTTPS: https://localhost:${settings.httpsPort}/v1 (self-signed)
+Admin: https://localhost:${settings.httpsPort}/admin/
+${passwordLine(admin)}
 Logs: ${settings.stateDir}/logs
 Ctrl-C ends it.`);
+}
+
+function passwordLine({ password, given }) {
+  if (password !== null) {
+    return `Admin password: ${password} (shown this once)`;
+  }
+  return given ? 'Admin password: that of ADMIN_PASSWORD'
+    : 'Admin password: as before; ADMIN_PASSWORD=… sets another';
 }
 
 const supervisor = new Supervisor();

@@ -29,7 +29,7 @@ typedef enum {
 } claude_keys_exit_e;
 
 
-/* a bit an option */
+/* a bit an option; those of limits are 1 << claude_limit_e from LIMIT on */
 
 #define CLAUDE_KEYS_OPT_STORE    0x0001u
 #define CLAUDE_KEYS_OPT_MASTER   0x0002u
@@ -40,6 +40,27 @@ typedef enum {
 #define CLAUDE_KEYS_OPT_ENABLE   0x0040u
 #define CLAUDE_KEYS_OPT_DISABLE  0x0080u
 #define CLAUDE_KEYS_OPT_JSON     0x0100u
+#define CLAUDE_KEYS_OPT_CSV      0x0200u
+#define CLAUDE_KEYS_OPT_GRACE    0x0400u
+#define CLAUDE_KEYS_OPT_RESEAL   0x0800u
+#define CLAUDE_KEYS_OPT_FROM     0x1000u
+#define CLAUDE_KEYS_OPT_TO       0x2000u
+#define CLAUDE_KEYS_OPT_GROUP    0x4000u
+#define CLAUDE_KEYS_OPT_KEY      0x8000u
+#define CLAUDE_KEYS_OPT_LIMIT    0x10000u
+
+#define CLAUDE_KEYS_OPT_LIMITS                                                \
+    (CLAUDE_KEYS_OPT_LIMIT * ((1u << CLAUDE_LIMIT_N) - 1))
+
+#define CLAUDE_KEYS_OPT_INFO     0x40000000u
+
+#define CLAUDE_KEYS_TOKEN   (CLAUDE_KEYS_OPT_STDIN|CLAUDE_KEYS_OPT_FILE)
+#define CLAUDE_KEYS_STATE   (CLAUDE_KEYS_OPT_ENABLE|CLAUDE_KEYS_OPT_DISABLE)
+#define CLAUDE_KEYS_SET                                                       \
+    (CLAUDE_KEYS_OPT_NAME|CLAUDE_KEYS_OPT_EXPIRES|CLAUDE_KEYS_STATE           \
+     |CLAUDE_KEYS_OPT_LIMITS)
+
+#define CLAUDE_KEYS_GRACE_MAX    604800     /* s: seven days */
 
 
 /* the command line, checked */
@@ -49,16 +70,52 @@ typedef struct {
     const char            *store;
     const char            *master;
     const char            *token_file;
+    const char            *file;        /* of backup and restore */
     claude_str_t           name;
+    claude_str_t           person;      /* of password */
     int64_t                expires;     /* 0: never */
-    unsigned char          id[CLAUDE_KEY_ID_LEN];
+    int64_t                grace;       /* s */
+    claude_limits_t        limits;      /* those given; unset: none */
+    uint32_t               from;        /* days since 1970 */
+    uint32_t               to;
+    unsigned               group;       /* CLAUDE_USAGE_BY_… */
+    unsigned char          id[CLAUDE_KEY_ID_LEN];   /* also of --key */
 } claude_keys_args_t;
 
 typedef claude_keys_exit_e (*claude_keys_command_pt)(
     const claude_keys_args_t *args);
 
 
-/* claude_keys_commands.c, claude_keys_check.c */
+/* what may stand behind a command */
+
+typedef enum {
+    CLAUDE_KEYS_NO_OPERAND = 0,
+    CLAUDE_KEYS_ID,
+    CLAUDE_KEYS_FILE,
+    CLAUDE_KEYS_PERSON                  /* or nothing */
+} claude_keys_operand_e;
+
+
+typedef struct {
+    const char              *name;
+    claude_keys_command_pt   run;
+    claude_keys_operand_e    operand;
+    unsigned                 options;   /* it takes */
+    unsigned                 needs;     /* one of these */
+} claude_keys_command_t;
+
+
+/* claude_keys_options.c: argv begins with the command's name.  --help and
+ * --version end in args->given having CLAUDE_KEYS_OPT_INFO, and *info which. */
+
+claude_keys_exit_e claude_keys_options(int argc, char **argv,
+    const claude_keys_command_t *command, claude_keys_args_t *args,
+    const char **info);
+claude_keys_exit_e claude_keys_usage_error(const char *reason,
+    const char *option);
+
+
+/* claude_keys_commands.c */
 
 claude_keys_exit_e claude_keys_init(const claude_keys_args_t *args);
 claude_keys_exit_e claude_keys_add(const claude_keys_args_t *args);
@@ -66,9 +123,23 @@ claude_keys_exit_e claude_keys_list(const claude_keys_args_t *args);
 claude_keys_exit_e claude_keys_show(const claude_keys_args_t *args);
 claude_keys_exit_e claude_keys_set(const claude_keys_args_t *args);
 claude_keys_exit_e claude_keys_rotate(const claude_keys_args_t *args);
+claude_keys_exit_e claude_keys_replace(const claude_keys_args_t *args);
 claude_keys_exit_e claude_keys_delete(const claude_keys_args_t *args);
 claude_keys_exit_e claude_keys_compact(const claude_keys_args_t *args);
+
+/* the same as delete, but it is no fault when there is no such key */
+
+claude_keys_exit_e claude_keys_end(const claude_keys_args_t *args);
+
+/* each in a file of its name */
+
 claude_keys_exit_e claude_keys_check(const claude_keys_args_t *args);
+claude_keys_exit_e claude_keys_usage(const claude_keys_args_t *args);
+claude_keys_exit_e claude_keys_forget(const claude_keys_args_t *args);
+claude_keys_exit_e claude_keys_backup(const claude_keys_args_t *args);
+claude_keys_exit_e claude_keys_restore(const claude_keys_args_t *args);
+claude_keys_exit_e claude_keys_rekey(const claude_keys_args_t *args);
+claude_keys_exit_e claude_keys_password(const claude_keys_args_t *args);
 
 
 /*
@@ -120,6 +191,7 @@ struct claude_keys_edit_s {
     claude_change_t        change;
     unsigned char          key[CLAUDE_KEY_LEN];
     unsigned               fresh:1;
+    unsigned               quiet:1;     /* about a key that is not there */
     unsigned               found:1;
     unsigned               explained:1;
 };
@@ -151,6 +223,11 @@ claude_keys_exit_e claude_keys_print_key(const claude_keys_args_t *args,
 
 claude_keys_exit_e claude_keys_print_record(const claude_keys_args_t *args,
     const claude_record_t *record);
+
+/* a short output for a buffer of the caller's: size bytes at most */
+
+void claude_keys_out_init(claude_out_t *out, claude_mem_t *mem,
+    unsigned char *buf, size_t size);
 
 /* without an LF */
 

@@ -18,10 +18,20 @@ typedef struct {
 
 static claude_keys_exit_e claude_keys_init_store(
     const claude_keys_args_t *args);
+static claude_keys_exit_e claude_keys_with_token(
+    const claude_keys_args_t *args,
+    claude_keys_exit_e (*run)(const claude_keys_args_t *args,
+        const claude_master_t *master, const claude_str_t *token));
 static claude_keys_exit_e claude_keys_add_token(
     const claude_keys_args_t *args, const claude_master_t *master,
     const claude_str_t *token);
+static claude_keys_exit_e claude_keys_replace_token(
+    const claude_keys_args_t *args, const claude_master_t *master,
+    const claude_str_t *token);
 static claude_rc_t claude_keys_make_record(claude_keys_edit_t *edit);
+static claude_rc_t claude_keys_make_replaced(claude_keys_edit_t *edit);
+static void claude_keys_make_limits(claude_record_t *record,
+    const claude_keys_args_t *args);
 static claude_rc_t claude_keys_list_row(void *ctx,
     const claude_change_t *change);
 static claude_rc_t claude_keys_make_set(claude_keys_edit_t *edit);
@@ -86,6 +96,22 @@ claude_keys_init_store(const claude_keys_args_t *args)
 claude_keys_exit_e
 claude_keys_add(const claude_keys_args_t *args)
 {
+    return claude_keys_with_token(args, claude_keys_add_token);
+}
+
+
+claude_keys_exit_e
+claude_keys_replace(const claude_keys_args_t *args)
+{
+    return claude_keys_with_token(args, claude_keys_replace_token);
+}
+
+
+static claude_keys_exit_e
+claude_keys_with_token(const claude_keys_args_t *args,
+    claude_keys_exit_e (*run)(const claude_keys_args_t *args,
+        const claude_master_t *master, const claude_str_t *token))
+{
     claude_str_t         token;
     claude_master_t     *master;
     claude_keys_exit_e   rc;
@@ -98,8 +124,7 @@ claude_keys_add(const claude_keys_args_t *args)
 
     token = claude_keys_token(args);
 
-    rc = token.data ? claude_keys_add_token(args, master, &token)
-                    : CLAUDE_KEYS_FAILED;
+    rc = token.data ? run(args, master, &token) : CLAUDE_KEYS_FAILED;
 
     sodium_free((void *) token.data);
     sodium_free(master);
@@ -158,8 +183,39 @@ claude_keys_make_record(claude_keys_edit_t *edit)
                               time(NULL), &edit->change.record, edit->key);
 
     edit->change.record.expires = edit->args->expires;
+    edit->change.record.limits = edit->args->limits;
 
     return rc;
+}
+
+
+static claude_keys_exit_e
+claude_keys_replace_token(const claude_keys_args_t *args,
+    const claude_master_t *master, const claude_str_t *token)
+{
+    claude_keys_exit_e  rc;
+    claude_keys_edit_t  edit;
+
+    memset(&edit, 0, sizeof(edit));
+    edit.args = args;
+    edit.make = claude_keys_make_replaced;
+    edit.token = token;
+
+    rc = claude_keys_edit(&edit, master);
+
+    if (rc == CLAUDE_KEYS_OK && args->given & CLAUDE_KEYS_OPT_JSON) {
+        rc = claude_keys_print_record(args, &edit.change.record);
+    }
+
+    return rc;
+}
+
+
+static claude_rc_t
+claude_keys_make_replaced(claude_keys_edit_t *edit)
+{
+    return claude_record_replace(edit->secrets, &edit->change.record,
+                                 edit->token);
 }
 
 
@@ -312,7 +368,23 @@ claude_keys_make_set(claude_keys_edit_t *edit)
         record->enabled = 0;
     }
 
+    claude_keys_make_limits(record, edit->args);
+
     return CLAUDE_OK;
+}
+
+
+static void
+claude_keys_make_limits(claude_record_t *record,
+    const claude_keys_args_t *args)
+{
+    claude_limit_e  limit;
+
+    for (limit = 0; limit < CLAUDE_LIMIT_N; limit++) {
+        if (args->given & CLAUDE_KEYS_OPT_LIMIT << limit) {
+            claude_limits_copy(&record->limits, &args->limits, limit);
+        }
+    }
 }
 
 
@@ -350,9 +422,13 @@ claude_keys_rotate(const claude_keys_args_t *args)
 static claude_rc_t
 claude_keys_make_rotated(claude_keys_edit_t *edit)
 {
+    int64_t      until;
     claude_rc_t  rc;
 
-    rc = claude_record_rotate(edit->secrets, &edit->change.record, edit->key);
+    until = edit->args->grace ? time(NULL) + edit->args->grace : 0;
+
+    rc = claude_record_rotate(edit->secrets, &edit->change.record, until,
+                              edit->key);
 
     if (rc != CLAUDE_OK) {
         (void) claude_keys_error(CLAUDE_KEYS_FAILED,
@@ -375,6 +451,23 @@ claude_keys_delete(const claude_keys_args_t *args)
     edit.make = claude_keys_make_delete;
 
     return claude_keys_edit(&edit, NULL);
+}
+
+
+claude_keys_exit_e
+claude_keys_end(const claude_keys_args_t *args)
+{
+    claude_keys_exit_e  rc;
+    claude_keys_edit_t  edit;
+
+    memset(&edit, 0, sizeof(edit));
+    edit.args = args;
+    edit.make = claude_keys_make_delete;
+    edit.quiet = 1;
+
+    rc = claude_keys_edit(&edit, NULL);
+
+    return (rc == CLAUDE_KEYS_NOT_FOUND) ? CLAUDE_KEYS_OK : rc;
 }
 
 

@@ -20,14 +20,14 @@ static void claude_keys_json(claude_out_t *out, const claude_record_t *record,
 static void claude_keys_json_time(claude_out_t *out, const char *name,
     int64_t time);
 static void claude_keys_print_fields(const claude_record_t *record);
+static void claude_keys_print_limits(const claude_limits_t *limits);
+static int64_t claude_keys_previous(const claude_record_t *record);
 static const char *claude_keys_display(const claude_record_t *record,
     char buf[32], void (*display)(claude_out_t *out,
                                   const claude_record_t *record));
 static const char *claude_keys_time(int64_t time,
     char buf[CLAUDE_TIME_LEN + 1], const char *none);
 static const char *claude_keys_state(const claude_record_t *record);
-static void claude_keys_out_init(claude_out_t *out, claude_mem_t *mem,
-    unsigned char *buf, size_t size);
 static void *claude_keys_no_alloc(void *ctx, size_t size);
 static claude_keys_exit_e claude_keys_write_out(const claude_out_t *out);
 
@@ -153,6 +153,11 @@ static void
 claude_keys_json(claude_out_t *out, const claude_record_t *record,
     const unsigned char *key)
 {
+    const char  *state, *type;
+
+    state = claude_keys_state(record);
+    type = (record->token_form == CLAUDE_TOKEN_API_KEY) ? "api_key" : "oauth";
+
     claude_out_literal(out, "{\"id\":\"");
     claude_out_put(out, record->id, CLAUDE_KEY_ID_LEN);
 
@@ -167,6 +172,8 @@ claude_keys_json(claude_out_t *out, const claude_record_t *record,
     claude_json_put_string(out, record->name, record->name_len);
     claude_out_literal(out, ",\"tokenDisplay\":\"");
     claude_record_token_display(out, record);
+    claude_out_literal(out, "\",\"tokenType\":\"");
+    claude_out_put(out, type, strlen(type));
     claude_out_literal(out, "\"");
 
     claude_keys_json_time(out, ",\"createdAt\":", record->created);
@@ -174,6 +181,12 @@ claude_keys_json(claude_out_t *out, const claude_record_t *record,
     claude_out_literal(out, ",\"enabled\":");
     claude_json_put_bool(out, record->enabled);
     claude_keys_json_time(out, ",\"expiresAt\":", record->expires);
+    claude_out_literal(out, ",\"state\":\"");
+    claude_out_put(out, state, strlen(state));
+    claude_out_literal(out, "\"");
+    claude_keys_json_time(out, ",\"previousUntil\":",
+                          claude_keys_previous(record));
+    claude_limits_put(out, &record->limits, 1);
 
     claude_out_literal(out, "}");
 }
@@ -206,6 +219,59 @@ claude_keys_print_fields(const claude_record_t *record)
                                                 "never"));
     printf("expires:    %s\n", claude_keys_time(record->expires, time,
                                                 "never"));
+
+    if (claude_keys_previous(record)) {
+        printf("old key:    valid until %s\n",
+               claude_keys_time(record->previous_until, time, ""));
+    }
+
+    claude_keys_print_limits(&record->limits);
+}
+
+
+/* each as JSON has it, but for the quotes and the colon of its name */
+
+static void
+claude_keys_print_limits(const claude_limits_t *limits)
+{
+    claude_mem_t           mem;
+    claude_out_t           out;
+    claude_limit_e         limit;
+    unsigned char          buf[CLAUDE_LINE_MAX];
+    claude_limits_t        one;
+    const claude_str_t    *name;
+    const unsigned char   *value;
+
+    for (limit = 0; limit < CLAUDE_LIMIT_N; limit++) {
+        memset(&one, 0, sizeof(one));
+        claude_limits_copy(&one, limits, limit);
+
+        claude_keys_out_init(&out, &mem, buf, sizeof(buf));
+        claude_limits_put(&out, &one, 0);
+
+        if (out.first == NULL) {
+            continue;
+        }
+
+        /* ,"name":value */
+
+        name = claude_limits_name(limit);
+        value = out.first->str.data + name->len + 4;
+
+        printf("limit:      %.*s %.*s\n", (int) name->len,
+               (const char *) name->data,
+               (int) (out.first->str.len - name->len - 4),
+               (const char *) value);
+    }
+}
+
+
+/* 0: only the key itself is valid */
+
+static int64_t
+claude_keys_previous(const claude_record_t *record)
+{
+    return (record->previous_until > time(NULL)) ? record->previous_until : 0;
 }
 
 
@@ -280,11 +346,11 @@ claude_keys_state(const claude_record_t *record)
     }
 
     return (record->expires && record->expires <= time(NULL)) ? "expired"
-                                                              : "enabled";
+                                                              : "active";
 }
 
 
-static void
+void
 claude_keys_out_init(claude_out_t *out, claude_mem_t *mem,
     unsigned char *buf, size_t size)
 {

@@ -320,7 +320,10 @@ claude_keys_decide(void *ctx)
         edit->found = (key != NULL);
 
         if (key == NULL) {
-            (void) claude_keys_no_key(edit->args);
+            if (!edit->quiet) {
+                (void) claude_keys_no_key(edit->args);
+            }
+
             return CLAUDE_DECLINED;
         }
 

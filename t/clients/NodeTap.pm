@@ -9,20 +9,24 @@ use Exporter qw(import);
 use FindBin;
 use Test::More;
 
-our @EXPORT = qw(node_tests);
-
-my $dir = "$FindBin::Bin/clients";
+our @EXPORT = qw(node_tests node_tests_in);
 
 # node_tests(name, ...): runs t/clients/NAME.test.mjs, each test in it being
 # one of ours; its environment is ours.  NODE names another node than PATH's.
 
-sub node_tests {
+sub node_tests { node_tests_in('clients', @_) }
+
+# the same of t/WHERE/NAME.test.mjs
+
+sub node_tests_in {
+    my ($where, @names) = @_;
+    my $dir = "$FindBin::Bin/$where";
     my @command = ($ENV{NODE} // 'node', '--test', '--test-reporter=tap',
-        map { "$dir/$_.test.mjs" } @_);
+        map { "$dir/$_.test.mjs" } @names);
     my ($count, $good) = (0, 1);
 
     -d "$dir/node_modules"
-        or die "the clients are missing: npm ci --prefix t/clients\n";
+        or die "its modules are missing: npm ci --prefix t/$where\n";
     open my $tap, '-|', @command or die "$command[0]: $!\n";
 
     while (my $line = <$tap>) {

@@ -80,6 +80,61 @@ put(unsigned n, unsigned v, unsigned name_len)
 }
 
 
+/* key n with limits: with bit 1 models, with bit 2 addresses, as many as may
+ * be */
+
+static TAP_UNUSED claude_change_t
+limited(unsigned n, unsigned name_len, unsigned bits)
+{
+    unsigned          i;
+    claude_change_t   change;
+    claude_limits_t  *limits;
+
+    change = put(n, 0, name_len);
+    limits = &change.record.limits;
+
+    limits->requests = n + 1;
+    limits->concurrent = n + 2;
+    limits->tokens = n + 3;
+    limits->day_tokens = UINT64_C(1) << 33;
+    limits->month_tokens = n + 5;
+    limits->day_cost = n + 6;
+    limits->month_cost = n + 7;
+
+    if (bits & 1) {
+        limits->models_len = CLAUDE_LIMIT_MODELS_LEN;
+        memset(limits->models, 'm', CLAUDE_LIMIT_MODELS_LEN);
+    }
+
+    if (bits & 2) {
+        limits->naddresses = CLAUDE_LIMIT_ADDRESSES;
+
+        for (i = 0; i < CLAUDE_LIMIT_ADDRESSES; i++) {
+            memset(limits->addresses[i].addr, n + i, 16);
+            limits->addresses[i].prefix = 128;
+        }
+    }
+
+    return change;
+}
+
+
+/* key n in version v, which came instead of version before */
+
+static TAP_UNUSED claude_change_t
+rotated(unsigned n, unsigned v, unsigned before, int64_t until)
+{
+    claude_change_t  change;
+
+    change = put(n, v, 5);
+    change.record.previous_until = until;
+    memcpy(change.record.previous, put(n, before, 5).record.digest,
+           CLAUDE_DIGEST_LEN);
+
+    return change;
+}
+
+
 static TAP_UNUSED claude_change_t
 of_key(unsigned n, claude_op_e op, int64_t last_used)
 {
@@ -146,7 +201,9 @@ static TAP_UNUSED const char *
 broken(void)
 {
     u_char                 *seen;
-    uint32_t                slot, n, names, keys, enabled, entries, in_id;
+    uint32_t                slot, n, rests, keys, enabled, entries, in_id;
+    uint32_t                previous_keys, i, further;
+    ngx_uint_t              previous;
     const char             *what;
     ngx_claude_record_t    *record;
     ngx_claude_keys_shm_t  *shm;
@@ -154,15 +211,15 @@ broken(void)
     shm = ks.shm;
     what = NULL;
     seen = calloc(1, shm->capacity);
-    keys = enabled = names = entries = in_id = 0;
+    keys = enabled = rests = entries = in_id = previous_keys = 0;
 
     ngx_claude_keys_lock(&ks);
 
     for (slot = 0; slot < shm->fresh; slot++) {
         record = &shm->records[slot];
 
-        if (record->state == NGX_CLAUDE_SLOT_NAME) {
-            names++;
+        if (record->state == NGX_CLAUDE_SLOT_REST) {
+            rests++;
         }
 
         if (record->state != NGX_CLAUDE_SLOT_KEY) {
@@ -176,26 +233,47 @@ broken(void)
             what = "a key is not found by its id";
         }
 
-        if (ngx_claude_keys_by_digest(shm, record->digest) != slot) {
+        if (ngx_claude_keys_by_digest(shm, record->digest, &previous) != slot
+            || previous)
+        {
             what = "a key is not found by its digest";
         }
 
-        if (record->link == NGX_CLAUDE_SLOT_NONE) {
-            if (record->name_len > NGX_CLAUDE_NAME_INLINE) {
-                what = "a long name has no rest";
+        if (record->previous_until) {
+            previous_keys++;
+
+            if (ngx_claude_keys_by_digest(shm, record->previous, &previous)
+                != slot
+                || !previous)
+            {
+                what = "a key is not found by its previous digest";
+            }
+        }
+
+        further = (record->name_len + record->sealed_len + record->models_len
+                   + 17 * record->naddresses + NGX_CLAUDE_REST
+                   - NGX_CLAUDE_INLINE - 1 + NGX_CLAUDE_REST)
+                  / NGX_CLAUDE_REST - 1;
+
+        for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+            if ((record->further[i] != NGX_CLAUDE_SLOT_NONE) != (i < further)) {
+                what = "a key has not as many records as it is long";
             }
 
-            continue;
-        }
+            if (record->further[i] == NGX_CLAUDE_SLOT_NONE) {
+                continue;
+            }
 
-        if (record->link >= shm->fresh
-            || shm->records[record->link].state != NGX_CLAUDE_SLOT_NAME
-            || seen[record->link]++)
-        {
-            what = "a key links what is no rest of its name";
-        }
+            if (record->further[i] >= shm->fresh
+                || shm->records[record->further[i]].state
+                   != NGX_CLAUDE_SLOT_REST
+                || seen[record->further[i]]++)
+            {
+                what = "a key names what is no record of its own";
+            }
 
-        names--;
+            rests--;
+        }
     }
 
     n = 0;
@@ -218,11 +296,15 @@ broken(void)
     }
 
     for (slot = 0; slot <= shm->mask; slot++) {
-        entries += (shm->by_digest[slot] != 0);
         in_id += (shm->by_id[slot] != 0);
     }
 
-    if (what == NULL && (names || keys != shm->keys || entries != keys
+    for (slot = 0; slot <= 2 * shm->mask + 1; slot++) {
+        entries += (shm->by_digest[slot] != 0);
+    }
+
+    if (what == NULL && (rests || keys != shm->keys
+                         || entries != keys + previous_keys
                          || in_id != keys || enabled != shm->enabled))
     {
         what = "counts are wrong";
@@ -251,7 +333,7 @@ static TAP_UNUSED uint64_t
 contents(void)
 {
     u_char                     hash[16];
-    uint32_t                   slot;
+    uint32_t                   slot, i;
     uint64_t                   sum, one;
     ngx_claude_record_t       *record;
     crypto_generichash_state   state;
@@ -273,10 +355,12 @@ contents(void)
                                   - offsetof(ngx_claude_record_t, digest));
         crypto_generichash_update(&state, &record->enabled, 1);
 
-        if (record->link != NGX_CLAUDE_SLOT_NONE) {
-            crypto_generichash_update(&state,
-                                      ks.shm->records[record->link].rest,
-                                      NGX_CLAUDE_NAME_REST);
+        for (i = 0; i < NGX_CLAUDE_RESTS; i++) {
+            if (record->further[i] != NGX_CLAUDE_SLOT_NONE) {
+                crypto_generichash_update(&state,
+                    ks.shm->records[record->further[i]].rest,
+                    NGX_CLAUDE_REST);
+            }
         }
 
         crypto_generichash_final(&state, hash, sizeof(hash));

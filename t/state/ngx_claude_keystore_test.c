@@ -54,7 +54,14 @@ test_keys(void)
        "an expiry stirs streams");
     is(ngx_claude_keystore_alive(&ks, &key.ref, now), 1,
        "which go on until then");
-    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 10), 0, "and end then");
+    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 10), 1,
+       "and come to their own end");
+    change.record.expires = now + 5;
+    apply_one(change);
+    is(ngx_claude_keystore_alive(&ks, &key.ref, now + 6), 0,
+       "but not where it is moved to what has passed");
+    change.record.expires = now + 10;
+    apply_one(change);
     is(find(2, 0, now + 9, NULL), NGX_CLAUDE_KEY_OK, "a key serves until then");
     is(find(2, 0, now + 10, NULL), NGX_CLAUDE_KEY_EXPIRED, "and is expired");
 
@@ -172,6 +179,7 @@ test_refusals(void)
 {
     unsigned                     i;
     claude_change_t              change;
+    claude_record_t              record;
     claude_log_pos_t             old, at;
     ngx_claude_key_t             key;
     ngx_claude_keystore_stat_t   stat;
@@ -196,6 +204,11 @@ test_refusals(void)
     change.record.enabled = 0;
     is(apply_one(change), NGX_ERROR, "a longer name is refused");
     is(find(1, 0, 1, NULL), NGX_CLAUDE_KEY_DISABLED, "what came with it isn't");
+    is(ngx_claude_keystore_get(&ks, change.record.id, &record, NULL),
+       NGX_ERROR, "it is not what the log has");
+    is(record.name_len, 5, "and keeps its old name");
+    is(ngx_claude_keystore_lacks(&ks, change.record.id), 1,
+       "something is lacking");
 
     is(apply_one(of_key(2, CLAUDE_OP_DELETE, 0)), NGX_OK,
        "a full zone hears of a deletion");
@@ -267,6 +280,14 @@ test_used(void)
        "times of use don't go back");
     (void) find(0, 0, 101, NULL);
     is(ngx_claude_keystore_take_used(&ks, uses, 8), 1, "but on");
+
+    /* a key in the place of one that was used */
+
+    (void) find(2, 0, 200, NULL);
+    apply_one(of_key(2, CLAUDE_OP_DELETE, 0));
+    apply_one(put(9, 0, 5));
+    is(ngx_claude_keystore_take_used(&ks, uses, 8), 0,
+       "a key that was never used is not taken for its predecessor");
 
     shim_zone_free(&zone);
 }
@@ -358,10 +379,10 @@ test_million(void)
     uint64_t                     begin;
     ngx_claude_keystore_stat_t   stat;
 
-    open_zone(512 * 1024 * 1024);
+    open_zone(640 * 1024 * 1024);
 
     ngx_claude_keystore_stat(&ks, &stat);
-    ok(stat.capacity >= 1000000, "%u keys fit 512 MB",
+    ok(stat.capacity >= 1000000, "%u keys fit 640 MB",
        (unsigned) stat.capacity);
 
     fill(0, 1000);

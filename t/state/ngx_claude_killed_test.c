@@ -64,6 +64,55 @@ do_rotate(void)
 
 
 static void
+do_grace(void)
+{
+    apply_one(rotated(4, 1, 0, 5000));
+}
+
+
+static void
+do_second_grace(void)
+{
+    apply_one(rotated(4, 2, 1, 5000));
+}
+
+
+static void
+do_insert_longest(void)
+{
+    apply_one(limited(100, CLAUDE_NAME_MAX, 3));
+}
+
+
+static void
+do_delete_longest(void)
+{
+    apply_one(of_key(100, CLAUDE_OP_DELETE, 0));
+}
+
+
+static void
+do_limit(void)
+{
+    apply_one(limited(4, CLAUDE_NAME_MAX, 3));
+}
+
+
+static void
+do_unlimit(void)
+{
+    apply_one(put(4, 0, 5));
+}
+
+
+static void
+do_limit_less(void)
+{
+    apply_one(limited(4, 5, 2));
+}
+
+
+static void
 do_shorten(void)
 {
     apply_one(put(3, 0, 5));
@@ -180,7 +229,17 @@ static const killed_t  killed[] = {
     { "a deletion with a long name", do_delete_long, NULL, 1, 0 },
     { "an insertion into a freed record", do_insert, do_delete, 0, 0 },
     { "one into two freed records", do_insert_long, do_delete_long, 0, 0 },
+    { "an insertion of the longest", do_insert_longest, NULL, 0, 0 },
+    { "a deletion of the longest", do_delete_longest, do_insert_longest, 1, 0 },
+    { "an insertion into three freed records", do_insert_longest,
+      do_delete_long, 0, 0 },
+    { "limits", do_limit, NULL, 0, 0 },
+    { "limits taken away", do_unlimit, do_limit, 0, 0 },
+    { "less of them", do_limit_less, do_limit, 0, 0 },
     { "a rotation", do_rotate, NULL, 1, 0 },
+    { "a rotation with a grace", do_grace, NULL, 1, 0 },
+    { "another within it", do_second_grace, do_grace, 1, 0 },
+    { "a grace taken back", do_rotate, do_grace, 1, 0 },
     { "a disabling", do_disable, NULL, 1, 0 },
     { "a name made shorter", do_shorten, NULL, 0, 0 },
     { "a name made longer", do_lengthen, NULL, 0, 0 },
@@ -310,8 +369,17 @@ work(unsigned seed)
         switch ((seed >> 24) % 8) {
 
         case 0:
-        case 1:
             apply_one(put(n, v, (seed >> 28) ? 5 : LONG_NAME));
+            break;
+
+        case 1:
+            if (seed >> 30) {
+                apply_one(rotated(n, v, v + KILL_VERSIONS, 1));
+
+            } else {
+                apply_one(limited(n, CLAUDE_NAME_MAX, (seed >> 28) % 4));
+            }
+
             break;
 
         case 2:

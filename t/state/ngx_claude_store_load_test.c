@@ -16,26 +16,26 @@ test_new(void)
     new_file();
 
     ngx_test_config = 1;
-    is(open_store(&a, &secrets[0]), NGX_OK, "-t: a missing log is in order");
+    is(open_store(&a, secrets[0]), NGX_OK, "-t: a missing log is in order");
     is(init_zone(1024 * 1024), NGX_OK, "-t: so is its zone");
     is(size(), -1, "-t: it is not made");
     stop();
     ngx_test_config = 0;
 
-    is(open_store(&a, &secrets[0]), NGX_OK, "a missing log is in order");
+    is(open_store(&a, secrets[0]), NGX_OK, "a missing log is in order");
     is(size(), -1, "it is not made by reading the configuration");
     is(init_zone(1024 * 1024), NGX_OK, "its zone is filled");
     is(stat(path, &st), 0, "it is made by then");
     is(st.st_mode & 07777, 0600, "for its owner alone");
     stop();
 
-    is(open_store(&b, &secrets[1]), NGX_OK, "it can be opened");
+    is(open_store(&b, secrets[1]), NGX_OK, "it can be opened");
     is_mem(b.secrets, sizeof(claude_secrets_t), a.secrets,
            sizeof(claude_secrets_t), "and has the secrets that it was made of");
 
     chmod(dir, 0770);
     new_file();
-    is(open_store(&a, &secrets[0]), NGX_ERROR,
+    is(open_store(&a, secrets[0]), NGX_ERROR,
        "none is made where others may write");
     ok(strstr(shim_log(), "may be written to by group or others"),
        "with the reason");
@@ -73,7 +73,7 @@ test_load(void)
 
     /* a reload */
 
-    is(open_store(&next, &secrets[1]), NGX_OK, "a reload reads the header");
+    is(open_store(&next, secrets[1]), NGX_OK, "a reload reads the header");
     zone.data = &next;
     is(ngx_claude_store_init_zone(&zone, &a), NGX_OK, "and takes the zone");
     is(next.keystore.shm == a.keystore.shm, 1, "as it is");
@@ -89,14 +89,14 @@ test_load(void)
     is(truncate(path, whole), 0, "that is mended");
 
     is(rename(path, moved), 0, "the log is moved away");
-    is(open_store(&next, &secrets[1]), NGX_OK, "a reload can't tell yet");
+    is(open_store(&next, secrets[1]), NGX_OK, "a reload can't tell yet");
     zone.data = &next;
     is(ngx_claude_store_init_zone(&zone, &a), NGX_ERROR, "that is no reload");
     ok(strstr(shim_log(), "is missing") != NULL, "it says why");
     is(size(), -1, "and makes no other");
     is(rename(moved, path), 0, "the log is put back");
 
-    is(open_store(&next, &secrets[1]), NGX_OK, "a reload");
+    is(open_store(&next, secrets[1]), NGX_OK, "a reload");
     next.path.len--;
     zone.data = &next;
     is(ngx_claude_store_init_zone(&zone, &a), NGX_ERROR,
@@ -110,19 +110,19 @@ test_load(void)
     /* duplicates, whole */
 
     append(&two, 1);
-    is(open_store(&a, &secrets[0]), NGX_OK, "a start");
+    is(open_store(&a, secrets[0]), NGX_OK, "a start");
     is(init_zone(1024 * 1024), NGX_ERROR, "with a digest twice is none");
     ok(strstr(shim_log(), "keys.jsonl:3") != NULL, "it says where too");
     stop();
 
     chmod(path, 0644);
-    is(open_store(&a, &secrets[0]), NGX_ERROR, "a log for all to read is none");
+    is(open_store(&a, secrets[0]), NGX_ERROR, "a log for all to read is none");
     ok(strstr(shim_log(), "accessible to group or others") != NULL,
        "with the reason");
     chmod(path, 0600);
 
     master.keys[0][0] ^= 1;
-    is(open_store(&a, &secrets[0]), NGX_ERROR, "nor is one of another master");
+    is(open_store(&a, secrets[0]), NGX_ERROR, "nor is one of another master");
     ok(strstr(shim_log(), "claude_master_key") != NULL, "it says so");
     master.keys[0][0] ^= 1;
 }

@@ -129,6 +129,13 @@ ngx_shmtx_lock(ngx_shmtx_t *mtx)
 }
 
 
+ngx_uint_t
+ngx_shmtx_trylock(ngx_shmtx_t *mtx)
+{
+    return ngx_atomic_cmp_set(mtx->lock, 0, ngx_pid);
+}
+
+
 void
 ngx_shmtx_unlock(ngx_shmtx_t *mtx)
 {

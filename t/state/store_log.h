@@ -23,7 +23,7 @@
 static char                dir[] = "store-XXXXXX";
 static char                path[64], moved[64];
 static claude_master_t     master;
-static claude_secrets_t    secrets[3];
+static claude_secrets_t    secrets[3][NGX_CLAUDE_SECRETS_N];
 static ngx_shm_zone_t      zone;
 static ngx_claude_store_t  a, b;
 
@@ -79,8 +79,8 @@ init_zone(size_t size)
 static TAP_UNUSED void
 start(size_t size)
 {
-    if (open_store(&a, &secrets[0]) != NGX_OK || init_zone(size) != NGX_OK
-        || open_store(&b, &secrets[1]) != NGX_OK)
+    if (open_store(&a, secrets[0]) != NGX_OK || init_zone(size) != NGX_OK
+        || open_store(&b, secrets[1]) != NGX_OK)
     {
         bail("no start: %s", shim_log());
     }

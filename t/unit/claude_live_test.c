@@ -15,7 +15,9 @@
 
 typedef struct {
     unsigned               live;
+    unsigned               rotated;
     uint32_t               digest;
+    uint32_t               previous;
     uint64_t               offset;
     int64_t                last_used;
     uint64_t               order;
@@ -45,13 +47,28 @@ change_of(claude_op_e op, uint32_t id, uint32_t digest, int64_t used)
 }
 
 
+static void
+set_previous(claude_change_t *change, uint32_t previous)
+{
+    change->record.previous_until = 5000;
+    snprintf((char *) change->record.previous, CLAUDE_DIGEST_LEN, "%08x",
+             previous);
+}
+
+
 static int
 taken(uint32_t digest, uint32_t by)
 {
     uint32_t  i;
 
     for (i = 0; i < IDS; i++) {
-        if (model[i].live && model[i].digest == digest && i != by) {
+        if (i == by || !model[i].live) {
+            continue;
+        }
+
+        if (model[i].digest == digest
+            || (model[i].rotated && model[i].previous == digest))
+        {
             return 1;
         }
     }
@@ -118,7 +135,7 @@ step(uint64_t at)
 {
     int              expected, rc;
     model_t         *m;
-    uint32_t         id, digest;
+    uint32_t         id, digest, previous, rotated;
     claude_change_t  change;
 
     id = randombytes_uniform(IDS);
@@ -143,13 +160,23 @@ step(uint64_t at)
     }
 
     change = change_of(CLAUDE_OP_PUT, id, digest, randombytes_uniform(1000));
-    expected = taken(digest, id) ? CLAUDE_INVALID : CLAUDE_OK;
+    rotated = randombytes_uniform(2);
+    previous = randombytes_uniform(2 * IDS);
+
+    if (rotated) {
+        set_previous(&change, previous);
+    }
+
+    expected = (taken(digest, id) || (rotated && taken(previous, id)))
+               ? CLAUDE_INVALID : CLAUDE_OK;
     rc = claude_live_apply(&live, &change, at);
 
     if (expected == CLAUDE_OK) {
         m->order = m->live ? m->order : at;
         m->live = 1;
         m->digest = digest;
+        m->rotated = rotated;
+        m->previous = previous;
         m->offset = at;
         m->last_used = change.record.last_used;
     }

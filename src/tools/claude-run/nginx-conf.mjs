@@ -56,6 +56,11 @@ http {
         location /v1/ {
             claude_pass claude_sdk;
         }
+
+        location /admin/ {
+            claude_admin upstream=claude_sdk;
+            claude_admin_password_file admin.htpasswd;
+        }
     }
 }
 `;

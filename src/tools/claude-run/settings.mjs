@@ -26,6 +26,7 @@ export async function readSettings(env) {
     httpPort: port(env, 'HTTP_PORT', 8000),
     httpsPort: port(env, 'HTTPS_PORT', 8443),
     token: env.CLAUDE_CODE_OAUTH_TOKEN || env.ANTHROPIC_API_KEY || null,
+    adminPassword: env.ADMIN_PASSWORD || null,
     apiBase: env.ANTHROPIC_BASE_URL || null,
     bridge: Object.fromEntries(Object.entries(env)
       .filter(([name]) => name.startsWith('CLAUDE_BRIDGE_'))),

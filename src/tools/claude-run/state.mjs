@@ -4,6 +4,7 @@
  *   master.key     wraps the store's keys; nginx's master reads it
  *   keys/          the key log, the worker user's alone
  *   api-key.json   the developer's key, readable: see key.mjs
+ *   admin.htpasswd the admin's password, as a hash: see admin.mjs
  *   tls/           a self-signed certificate
  *   logs/, temp/   nginx's
  *   run.pid        the run that goes on, if any
@@ -29,7 +30,8 @@ const CERTIFICATE = ['req', '-x509', '-newkey', 'ec', '-pkeyopt',
  * @param {object} settings
  * @param {object} users
  * @returns {{masterKey: string, store: string, apiKey: string,
- *   release: () => void}} paths; `release` ends the claim on STATE_DIR
+ *   passwords: string, release: () => void}} paths; `release` ends the claim
+ *   on STATE_DIR
  * @throws {Failure}
  */
 export function prepareState({ stateDir, build }, users) {
@@ -38,6 +40,7 @@ export function prepareState({ stateDir, build }, users) {
     masterKey: at('master.key'),
     store: at('keys/keys.jsonl'),
     apiKey: at('api-key.json'),
+    passwords: at('admin.htpasswd'),
     keysCommand: path.join(build, 'claude-keys'),
     release: () => rmSync(at('run.pid'), { force: true }),
   };

@@ -85,9 +85,9 @@ sub delete {
 
 # the new key
 sub rotate {
-    my ($self, $key) = @_;
+    my ($self, $key, @args) = @_;
     my $id = $self->id($key);
-    my $out = $self->_good(undef, 'rotate', $id, $self->files);
+    my $out = $self->_good(undef, 'rotate', $id, $self->files, @args);
     my ($new) = $out =~ /^(sk-[A-Za-z0-9]{48})$/m
         or die "claude-keys rotate printed no key\n";
     $self->{world}->secret($new);
