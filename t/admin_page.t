@@ -36,7 +36,7 @@ $t->private('secrets');
 $t->bridge;
 $t->keys->init;
 my $tls = certificate($dir);
-my $store = "zone=keys:16m path=$dir/keys/keys.jsonl flush=1s";
+my $store = "zone=keys:16m path=$dir/keys/keys.jsonl flush=1h";
 my $conf = <<"EOC";
 server {
     listen %%ADDR%% ssl http2;

@@ -38,7 +38,9 @@ typedef struct {
     ngx_event_t             event;
     ngx_thread_task_t       task;
     ngx_claude_usage_job_t  job;
+    ngx_queue_t             waits;      /* of ngx_claude_usage_wait_t */
     unsigned                busy:1;     /* a task is under way */
+    unsigned                again:1;    /* some wait for what came since */
 } ngx_claude_usage_timer_t;
 
 
@@ -57,6 +59,7 @@ static ngx_uint_t ngx_claude_usage_take(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_give(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_work(void *data, ngx_log_t *log);
 static void ngx_claude_usage_worked(ngx_event_t *event);
+static void ngx_claude_usage_written(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_settle(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_tell(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_trouble(ngx_log_t *log, const char *dir,
@@ -148,6 +151,8 @@ ngx_claude_usage_init_process(ngx_claude_store_t *store, ngx_cycle_t *cycle)
     timer->store = store;
     timer->log = cycle->log;
     timer->fd = (ngx_socket_t) -1;
+
+    ngx_queue_init(&timer->waits);
 
     if (claude_usage_dir((char *) store->path.data, timer->job.dir)
         != CLAUDE_OK)
@@ -374,13 +379,72 @@ ngx_claude_usage_worked(ngx_event_t *event)
 
     timer = event->data;
 
-    more = (timer->job.n == NGX_CLAUDE_USAGE_LINES);
+    more = (timer->job.n == NGX_CLAUDE_USAGE_LINES || timer->again);
+    timer->again = 0;
 
     ngx_claude_usage_settle(timer);
 
     if (more && !timer->store->keystore.ledger->failed) {
         ngx_claude_usage_post(timer);
     }
+
+    if (!timer->busy) {
+        ngx_claude_usage_written(timer);
+    }
+}
+
+
+/* done may wait anew: those are for the next time */
+
+static void
+ngx_claude_usage_written(ngx_claude_usage_timer_t *timer)
+{
+    ngx_queue_t               waits, *q;
+    ngx_claude_usage_wait_t  *wait;
+
+    ngx_queue_init(&waits);
+
+    if (!ngx_queue_empty(&timer->waits)) {
+        ngx_queue_add(&waits, &timer->waits);
+        ngx_queue_init(&timer->waits);
+    }
+
+    while (!ngx_queue_empty(&waits)) {
+        q = ngx_queue_head(&waits);
+        ngx_queue_remove(q);
+
+        wait = ngx_queue_data(q, ngx_claude_usage_wait_t, queue);
+        wait->done(wait->data);
+    }
+}
+
+
+ngx_int_t
+ngx_claude_usage_write(ngx_claude_usage_wait_t *wait)
+{
+    ngx_claude_usage_timer_t  *timer;
+
+    timer = ngx_claude_usage_timer;
+
+    if (timer == NULL) {
+        return NGX_OK;
+    }
+
+    if (timer->busy) {
+        timer->again = 1;
+
+    } else if (timer->store->keystore.ledger->unwritten) {
+        timer->job.tidy = 0;
+        ngx_claude_usage_post(timer);
+    }
+
+    if (!timer->busy) {
+        return NGX_OK;
+    }
+
+    ngx_queue_insert_tail(&timer->waits, &wait->queue);
+
+    return NGX_AGAIN;
 }
 
 

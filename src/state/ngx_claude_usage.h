@@ -91,6 +91,21 @@ ngx_int_t ngx_claude_usage_init_process(ngx_claude_store_t *store,
     ngx_cycle_t *cycle);
 void ngx_claude_usage_exit_process(ngx_cycle_t *cycle);
 
+/*
+ * In a worker: writes at once what is not in the history yet, so that a sum of
+ * it tells what was used up to now.  NGX_OK: there is nothing to write, or no
+ * way to; NGX_AGAIN: done is called, in the event loop, when it is written or
+ * could not be.  wait is the caller's until then.
+ */
+
+typedef struct {
+    ngx_queue_t             queue;
+    void                  (*done)(void *data);
+    void                   *data;
+} ngx_claude_usage_wait_t;
+
+ngx_int_t ngx_claude_usage_write(ngx_claude_usage_wait_t *wait);
+
 
 /*
  * For ngx_claude_usage.c: this process comes, sweeps, and gets a number for its
