@@ -38,7 +38,8 @@ say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 quiet = @$(say) "  $(1)  $@";
 
 
-.PHONY: all module run test check-clients bench fuzz sanitize deps clean help
+.PHONY: all module run test check-clients bench fuzz sanitize deps crash
+.PHONY: clean help
 .PHONY: units replays fuzzers FORCE
 
 all: module $(out)/claude-keys	## build the module and claude-keys
@@ -90,6 +91,11 @@ sanitize:	## run the tests under ASan and UBSan
 
 deps:	## install what the tests need: Debian packages, npm modules
 	@src/tools/claude-deps.sh test
+
+crash:	## kill everything while keys change, 200 rounds
+	@src/tools/claude-deps.sh test
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@CLAUDE_CRASH_ROUNDS=200 exec prove -v t/crash.t
 
 clean:	## remove what was built; the state of "make run" stays
 	rm -rf $(out)

@@ -19,6 +19,18 @@ my $t = Claude::Test->new;
 my $bridge = $t->bridge;
 my $head = 'server { listen %%ADDR%%; location /v1/ { claude_pass bridge; } '
     . Claude::Admin->location($t) . ' }';
+for my $case (['foo', qr/invalid value "foo"/],
+    ['oauth oauth2', qr/invalid value "oauth2"/],
+    ['', qr/invalid number of arguments/])
+{
+    my $got = $t->check("claude_credentials $case->[0]; $head");
+    ok($got->{status} && $got->{err} =~ $case->[1]
+        && $got->{err} =~ /nginx\.conf:\d+/, "claude_credentials $case->[0]")
+        or diag($got->{err});
+}
+is($t->check("claude_credentials $_; $head")->{status}, 0,
+    "claude_credentials $_") for 'oauth', 'api_key', 'oauth api_key';
+
 $t->start($head);
 my $admin = Claude::Admin->new($t);
 my $key = $admin->create('the one', dayTokens => 5);

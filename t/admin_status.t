@@ -55,6 +55,9 @@ is($doc->{store}{enabled}, 1, 'enabled ones');
 cmp_ok($doc->{store}{capacity}, '>', 100, 'and how many fit');
 like($doc->{store}{storeId}, qr/^store_[0-9A-Za-z]{20}$/, 'its id');
 
+is($doc->{calls}{running}, 0, 'no call is under way');
+cmp_ok($doc->{calls}{capacity}, '>', 100, 'and many may be');
+
 my %bridge = (configured => JSON::PP::true, reachable => JSON::PP::true,
     status => 'ok', ready => JSON::PP::true, parked => 2, busy => 1,
     starting => 0, queue => 3);
@@ -65,8 +68,10 @@ my ($keys) = grep { $_->{name} eq 'keys' } @{ $doc->{zones} };
 is($keys->{size}, 1024 * 1024, 'the zone of the keys');
 ok($keys->{used} > 0 && $keys->{used} < $keys->{size}, 'is filled a little');
 cmp_ok(scalar @{ $doc->{zones} }, '>', 1, 'there are other zones');
-ok(!(grep { $_->{used} > $_->{size} } @{ $doc->{zones} }),
-    'none fuller than full');
+ok(!(grep { $_->{used} > $_->{size} / 2 } @{ $doc->{zones} }),
+    'none is half full by now');
+my ($sessions) = grep { $_->{name} =~ /session/ } @{ $doc->{zones} };
+cmp_ok($sessions->{used}, '>', 0, 'there is a session in theirs');
 
 # the bridge says something else
 

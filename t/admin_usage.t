@@ -29,7 +29,7 @@ my $bridge = $t->bridge(
 my $log = $t->dir . '/keys/keys.jsonl';
 my $conf = 'server { listen %%ADDR%%; location /v1/ { claude_pass bridge; } '
     . Claude::Admin->location($t) . ' }';
-$t->start($conf, keystore => "zone=keys:1m path=$log flush=1s");
+$t->start($conf, keystore => "zone=keys:1m path=$log flush=1h");
 my $admin = Claude::Admin->new($t);
 my @key = map { $admin->create($_) } 'one', 'two';
 

@@ -97,7 +97,8 @@ for my $port ('', 'syslog') {
 
     for my $real (@{ $real{$port} }) {
         my @headers = ("X-Real: $real", "User-Agent: $canary{agent}",
-            "Referer: https://$canary{header}.test/", "Cookie: a=$canary{host}");
+            "Referer: https://$canary{header}.test/",
+            "Cookie: a=$canary{host}");
         my @with = (@port, headers => \@headers);
 
         http('GET', "/v1/$canary{path}?a=$canary{query}", @with);

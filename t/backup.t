@@ -388,7 +388,8 @@ my ($made) = glob "$dir/backups/*.tar";
 like($made, qr/keys-\d{8}T\d{6}Z\.tar$/, 'a backup is there');
 
 my ($cron) = $docs->blocks('Make a backup', 'cron');
-my @lines = split /\n/, $cron;
+my ($path, @lines) = split /\n/, $cron;
+like($path, qr{^PATH=/usr/local/bin:}, 'cron is told where to look');
 like($_, qr/^\d+ \d+ \* \* \* root /, 'a line of cron') for @lines;
 unlink $made;
 for my $line (@lines) {

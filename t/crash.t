@@ -4,7 +4,7 @@
 # the master and claude-keys itself are killed with -9.  After each the log has
 # every change that was acknowledged, and nothing that was revoked works.
 #
-# CLAUDE_CRASH_ROUNDS says how many rounds (16; a release is tried with 200).
+# CLAUDE_CRASH_ROUNDS says how many rounds (16; "make crash" 200).
 
 use strict;
 use warnings;
@@ -314,7 +314,8 @@ cmp_ok($unknown, '>', 0, "$unknown were cut off");
 cmp_ok($slowest, '<', $hang * slow(),
     sprintf 'the longest wait for an answer was %.2f s', $slowest);
 
-$t->allow(qr/exited on signal 9/, qr/could not be written/,
-    qr/\[alert\].*(?:worker|shared memory|mutex)/, qr/still could not bind/,
-    qr/open socket .* left/, qr/\[crit\].*key log/, qr/\[error\]/);
+# a change that two re-sealings overtake is refused, and was answered so
+$t->allow(qr/exited on signal 9/, qr/still could not bind/,
+    qr/open socket .* left/,
+    qr/has a token that the store's key can't open/);
 $t->finish;

@@ -80,29 +80,7 @@ $slow->close;
 
 # memory of workers
 
-sub in_memory {
-    my ($what) = @_;
-    no warnings 'portable';     # addresses are of 64 bits
-    my $count = 0;
-    for my $pid ($t->workers) {
-        open my $mem, '<:raw', "/proc/$pid/mem" or return undef;
-        for (split /\n/, read_file("/proc/$pid/maps")) {
-            my ($from, $to) = /^(\w+)-(\w+) rw/ or next;
-            sysseek $mem, hex $from, 0 or next;
-            my $left = hex($to) - hex($from);
-            my $tail = '';
-            while ($left > 0) {
-                my $n = sysread $mem, my $part, $left > 1 << 20 ? 1 << 20
-                    : $left or last;
-                $left -= $n;
-                my $text = $tail . $part;
-                $count++ while $text =~ /\Q$what\E/g;
-                $tail = substr $text, -length($what) + 1;
-            }
-        }
-    }
-    return $count;
-}
+sub in_memory { Claude::Process::in_memory($_[0], $t->workers) }
 
 SKIP: {
     skip "a worker's memory can't be read here", 5

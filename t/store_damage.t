@@ -104,10 +104,9 @@ refused('a flipped byte', sub {
         @lines[2 .. $#lines]);
 }, qr/\S/, 2);
 refused('a flipped byte in the header', sub {
-    scribble(join '', $head =~ s/("sealKey":")(.)/$1 . ($2 eq 'A' ? 'B' : 'A')/er
-        =~ s/("(?:\w+)":")([A-Za-z0-9+\/]{40})/$1 . reverse $2/er,
-        @lines[1 .. $#lines]);
-}, qr/\S/);
+    scribble(join '', $head =~ s/("wrappedKeys":".)(.)/
+        $1 . ($2 eq 'A' ? 'B' : 'A')/exr, @lines[1 .. $#lines]);
+}, qr/can't be opened by any key/, 1);
 refused('empty', sub { put('') }, qr/\S/);
 refused('emptied', sub { scribble('') }, qr/\S/);
 refused('of a newer version', sub {

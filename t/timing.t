@@ -70,23 +70,28 @@ sub measure {
     return abs $value;
 }
 
-my @near = map { key(substr($keys[$_ % 8], 3, 39) . letters(3)) } 1 .. 1000;
-my @far = map { key(letters(42)) } 1 .. 1000;
-my @wrong = map { $_ =~ s/(.)\z/$1 eq '0' ? '1' : '0'/er } @far;
+# both kinds have as few beginnings: a processor learns to foresee what is
+# often the same, whosever it is
+
+my @others = map { key(letters(42)) } @keys;
+my ($near, $far) = map { my $of = $_;
+    [map { key(substr($of->[$_ % @$of], 3, 39) . letters(3)) } 1 .. 1000]
+} \@keys, \@others;
+my @wrong = map { $_ =~ s/(.)\z/$1 eq '0' ? '1' : '0'/er } @$far;
 
 # the measure itself: a key whose checksum is wrong is not even hashed, which
 # saves a microsecond
 
 my $seen = 0;
 for (1 .. 3) {
-    $seen = measure(\@wrong, \@far, 10_000);
+    $seen = measure(\@wrong, $far, 10_000);
     last if $seen > THRESHOLD;
 }
 cmp_ok($seen, '>', THRESHOLD, 'a microsecond would be seen');
 
 my $least = 1e9;
 for (1 .. 3) {
-    my $now = measure(\@near, \@far, $pairs);
+    my $now = measure($near, $far, $pairs);
     $least = $now if $now < $least;
     last if $least < THRESHOLD;
 }

@@ -155,9 +155,9 @@ is_kept('includes point downwards only',
 
 is(count(bad_imports('src/sdk/a.mjs', "import { b } from '../tools/b.mjs';")),
     1, 'an import from another room is seen');
-is_kept('the bridge and the tools import nothing of each other',
+is_kept('the bridge, the tools and the page import nothing of each other',
     map { bad_imports($_, content($_)) }
-    grep { m{^src/(?:sdk|tools)/(?!test/).*\.mjs$} } @files);
+    grep { m{^src/(?:sdk|tools|admin)/(?!test/).*\.m?js$} } @files);
 
 is(count(bad_name('src/state/claude_a.c')), 1, 'a wrong prefix is seen');
 is_kept('file names carry their room\'s prefix',

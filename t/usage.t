@@ -18,7 +18,7 @@ use Claude::Test;
 my $t = Claude::Test->new;
 my $keys = $t->keys;
 my %key = map { $_ => $t->add_key($_) }
-    qw(alice bob cut gone killed exit sdk seeded damaged cached);
+    qw(alice bob cut gone killed exit term sdk seeded damaged cached);
 my $usage = $t->dir . '/keys/keys.jsonl.usage';
 
 sub day { strftime('%Y-%m-%d', gmtime(time + 86400 * $_[0])) }
@@ -226,16 +226,21 @@ unlink $usage;
 rename "$usage.away", $usage;
 is(used('bob', 2), 'requests=2 errors=0 promptTokens=200 cachedTokens=0 '
     . 'completionTokens=100 cost=1', 'and are written later, once');
-like($t->log, qr/is written again/, 'which is said too');
+wait_until(sub { $t->log =~ /is written again/ }, 'which is said too');
 
 # over a stop, however long the interval is
 
 $t->stop_nginx;
 start(flush => '1h');
 is(ask('exit', '[[used 1 2 0.25]]')->{status}, 200, 'a call');
+$c = stream('term', '[[midway]]');
+$c->event for 1 .. 2;
 $t->stop_nginx('TERM');
+$c->close;
 is(used('exit', 1), 'requests=1 errors=0 promptTokens=1 cachedTokens=0 '
     . 'completionTokens=2 cost=0.25', 'is written when nginx ends');
+is(used('term', 1) =~ s/ completion.*//r, 'requests=1 errors=1 '
+    . 'promptTokens=150 cachedTokens=50', 'and one that ends with it');
 start();
 is(used('exit', 1), 'requests=1 errors=0 promptTokens=1 cachedTokens=0 '
     . 'completionTokens=2 cost=0.25', 'and not written again');

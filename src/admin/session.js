@@ -87,6 +87,12 @@ function signInForm(done, known = '') {
       password.control.value = '';
       done(remember(session));
     } catch (error) {
+      if (error.param === 'name') {
+        name.complain('More than one person can sign in here: say who '
+          + 'you are.');
+        name.control.focus();
+        return;
+      }
       password.control.select();
       password.control.focus();
       throw new ApiError(error.status, { ...error, message: why(error) });
@@ -102,6 +108,7 @@ function signInForm(done, known = '') {
         return;
       }
       password.complain(null);
+      name.complain(null);
       void work(button, problem, send);
     } }, name.box, password.box, problem, button);
   return { form, first: password.control };

@@ -416,9 +416,10 @@ claude_event_build(const claude_event_parse_t *parse, claude_event_t *event,
         return claude_event_get_usage(parse, event, usage);
 
     case CLAUDE_EVENT_COST:
-        if (claude_cost_read(&parse->raw[event_cost], CLAUDE_LIMIT_COST_MAX,
-                             &event->cost)
-            != CLAUDE_OK)
+        if (!claude_event_has(parse, event_cost)
+            || claude_cost_read(&parse->raw[event_cost],
+                                CLAUDE_LIMIT_COST_MAX, &event->cost)
+               != CLAUDE_OK)
         {
             event->type = CLAUDE_EVENT_OTHER;
         }

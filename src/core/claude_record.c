@@ -21,6 +21,8 @@ claude_rc_t
 claude_name_check(const unsigned char *name, size_t len)
 {
     size_t    i, n, chars;
+    uint32_t  c;
+    unsigned  blank;
 
     if (len == 0 || len > CLAUDE_NAME_MAX || claude_utf8_span(name, len) != len)
     {
@@ -28,20 +30,24 @@ claude_name_check(const unsigned char *name, size_t len)
     }
 
     chars = 0;
+    blank = 1;
 
     for (i = 0; i < len; i += n) {
         for (n = 1; i + n < len && (name[i + n] & 0xc0) == 0x80; n++) {
             /* void */
         }
 
-        if (claude_name_control(claude_name_char(name + i, n))) {
+        c = claude_name_char(name + i, n);
+
+        if (claude_name_control(c)) {
             return CLAUDE_INVALID;
         }
 
+        blank &= (c == ' ' || c == 0xa0 || c == 0x3000);
         chars++;
     }
 
-    return (chars > CLAUDE_NAME_CHARS) ? CLAUDE_INVALID : CLAUDE_OK;
+    return (blank || chars > CLAUDE_NAME_CHARS) ? CLAUDE_INVALID : CLAUDE_OK;
 }
 
 

@@ -108,9 +108,9 @@ void claude_record_display(claude_out_t *out, const claude_record_t *record);
 void claude_record_token_display(claude_out_t *out,
     const claude_record_t *record);
 
-/* CLAUDE_INVALID: empty, over CLAUDE_NAME_CHARS characters, malformed UTF-8,
- * or control characters (C0, DEL, C1, bidirectional controls, line and
- * paragraph separator) in it */
+/* CLAUDE_INVALID: empty or of spaces alone, over CLAUDE_NAME_CHARS characters,
+ * malformed UTF-8, or control characters (C0, DEL, C1, bidirectional controls,
+ * line and paragraph separator) in it */
 
 claude_rc_t claude_name_check(const unsigned char *name, size_t len);
 

@@ -76,6 +76,17 @@ claude_rc_t claude_usage_read_line(const claude_str_t *text,
 void claude_usage_write_line(claude_out_t *out,
     const claude_usage_line_t *line);
 
+/*
+ * The two ways that claude_usage_read_line() goes, for what holds them against
+ * each other: the fast one takes lines as claude_usage_write_line() writes
+ * them; all else is CLAUDE_DECLINED.
+ */
+
+claude_rc_t claude_usage_read_fast(const claude_str_t *text,
+    claude_usage_line_t *line);
+claude_rc_t claude_usage_read_full(const claude_str_t *text,
+    claude_usage_line_t *line, uint64_t *bytes);
+
 
 /*
  * Adds n lines to their days' files, and makes them durable.  The directory is

@@ -25,6 +25,9 @@ typedef struct {
 } claude_usage_dst_t;
 
 
+static unsigned claude_usage_skip(claude_str_t *rest, const char *text);
+static unsigned claude_usage_digits(claude_str_t *rest, const char *name,
+    uint64_t *number);
 static const char *claude_usage_id_field(void *dst,
     const claude_json_token_t *value);
 static const char *claude_usage_model_field(void *dst,
@@ -75,6 +78,116 @@ static const claude_field_t  claude_usage_fields[] = {
 
 claude_rc_t
 claude_usage_read_line(const claude_str_t *text, claude_usage_line_t *line,
+    uint64_t *bytes)
+{
+    if (claude_usage_read_fast(text, line) == CLAUDE_OK) {
+        return CLAUDE_OK;
+    }
+
+    return claude_usage_read_full(text, line, bytes);
+}
+
+
+/* a history of 90 days may have a million lines */
+
+claude_rc_t
+claude_usage_read_fast(const claude_str_t *text, claude_usage_line_t *line)
+{
+    size_t                len;
+    claude_str_t          rest;
+    claude_count_t       *count;
+    const unsigned char  *quote;
+
+    memset(line, 0, sizeof(claude_usage_line_t));
+
+    rest = *text;
+    count = &line->count;
+
+    if (!claude_usage_skip(&rest, "{\"id\":\"")
+        || rest.len < CLAUDE_KEY_ID_LEN
+        || !claude_key_id_valid(rest.data, CLAUDE_KEY_ID_LEN))
+    {
+        return CLAUDE_DECLINED;
+    }
+
+    memcpy(line->id, rest.data, CLAUDE_KEY_ID_LEN);
+
+    rest.data += CLAUDE_KEY_ID_LEN;
+    rest.len -= CLAUDE_KEY_ID_LEN;
+
+    if (claude_usage_skip(&rest, "\",\"model\":\"")) {
+        quote = memchr(rest.data, '"', rest.len);
+        len = quote ? (size_t) (quote - rest.data) : 0;
+
+        if (!claude_usage_model(rest.data, len)) {
+            return CLAUDE_DECLINED;
+        }
+
+        memcpy(line->model, rest.data, len);
+        line->model_len = (uint32_t) len;
+
+        rest.data += len;
+        rest.len -= len;
+    }
+
+    return (claude_usage_digits(&rest, "\",\"requests\":", &count->requests)
+            && claude_usage_digits(&rest, ",\"errors\":", &count->errors)
+            && claude_usage_digits(&rest, ",\"promptTokens\":",
+                                   &count->prompt)
+            && claude_usage_digits(&rest, ",\"cachedTokens\":",
+                                   &count->cached)
+            && claude_usage_digits(&rest, ",\"completionTokens\":",
+                                   &count->completion)
+            && claude_usage_digits(&rest, ",\"cost\":", &count->cost)
+            && claude_usage_skip(&rest, "}") && rest.len == 0)
+           ? CLAUDE_OK : CLAUDE_DECLINED;
+}
+
+
+static unsigned
+claude_usage_skip(claude_str_t *rest, const char *text)
+{
+    size_t  len;
+
+    len = strlen(text);
+
+    if (rest->len < len || memcmp(rest->data, text, len) != 0) {
+        return 0;
+    }
+
+    rest->data += len;
+    rest->len -= len;
+
+    return 1;
+}
+
+
+static unsigned
+claude_usage_digits(claude_str_t *rest, const char *name, uint64_t *number)
+{
+    claude_str_t  digits;
+
+    if (!claude_usage_skip(rest, name)) {
+        return 0;
+    }
+
+    digits.data = rest->data;
+
+    while (rest->len && *rest->data >= '0' && *rest->data <= '9') {
+        rest->data++;
+        rest->len--;
+    }
+
+    digits.len = (size_t) (rest->data - digits.data);
+
+    return (digits.len == 1 || (digits.len && *digits.data != '0'))
+           && claude_json_uint(&digits, CLAUDE_USAGE_MAX, number)
+              == CLAUDE_OK;
+}
+
+
+claude_rc_t
+claude_usage_read_full(const claude_str_t *text, claude_usage_line_t *line,
     uint64_t *bytes)
 {
     uint32_t            seen;

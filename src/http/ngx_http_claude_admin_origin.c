@@ -213,7 +213,11 @@ ngx_http_claude_admin_to_https(ngx_http_request_t *r)
 
     p = ngx_cpymem(value.data, "https://", sizeof("https://") - 1);
     p = ngx_cpymem(p, host.data, host.len);
-    p = ngx_cpymem(p, port.data, port.len);
+
+    if (port.len) {
+        p = ngx_cpymem(p, port.data, port.len);
+    }
+
     ngx_memcpy(p, r->unparsed_uri.data, r->unparsed_uri.len);
 
     if (ngx_http_claude_add_header(r, "Location", &value) != NGX_OK) {

@@ -38,13 +38,13 @@ static void ngx_http_claude_status_put(ngx_http_request_t *r,
     const ngx_http_claude_bridge_t *bridge, claude_out_t *out);
 static void ngx_http_claude_status_store(ngx_http_request_t *r,
     claude_out_t *out);
+static void ngx_http_claude_status_calls(ngx_http_request_t *r,
+    claude_out_t *out);
 static void ngx_http_claude_status_bridge(
     const ngx_http_claude_bridge_t *bridge, claude_out_t *out);
 static void ngx_http_claude_status_number(claude_out_t *out, int64_t number);
-static void ngx_http_claude_status_zones(ngx_http_request_t *r,
-    claude_out_t *out);
-static size_t ngx_http_claude_status_used(ngx_http_request_t *r,
-    ngx_shm_zone_t *zone);
+static void ngx_http_claude_status_zones(claude_out_t *out);
+static size_t ngx_http_claude_status_used(ngx_shm_zone_t *zone);
 
 static const char *ngx_http_claude_bridge_status(void *dst,
     const claude_json_token_t *value);
@@ -315,10 +315,12 @@ ngx_http_claude_status_put(ngx_http_request_t *r,
     claude_json_put_uint(out, ccf->worker_processes);
     claude_out_literal(out, ",\"store\":");
     ngx_http_claude_status_store(r, out);
+    claude_out_literal(out, ",\"calls\":");
+    ngx_http_claude_status_calls(r, out);
     claude_out_literal(out, ",\"bridge\":");
     ngx_http_claude_status_bridge(bridge, out);
     claude_out_literal(out, ",\"zones\":[");
-    ngx_http_claude_status_zones(r, out);
+    ngx_http_claude_status_zones(out);
     claude_out_literal(out, "],\"time\":");
     claude_time_put(out, now);
     claude_out_literal(out, "}");
@@ -358,6 +360,24 @@ ngx_http_claude_status_store(ngx_http_request_t *r, claude_out_t *out)
     claude_out_literal(out, ",\"storeId\":\"");
     claude_out_put(out, store->id, CLAUDE_STORE_ID_LEN);
     claude_out_literal(out, "\"}");
+}
+
+
+static void
+ngx_http_claude_status_calls(ngx_http_request_t *r, claude_out_t *out)
+{
+    ngx_claude_usage_stat_t       stat;
+    ngx_http_claude_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+
+    ngx_claude_usage_stat(mcf->store, &stat);
+
+    claude_out_literal(out, "{\"running\":");
+    claude_json_put_uint(out, stat.running);
+    claude_out_literal(out, ",\"capacity\":");
+    claude_json_put_uint(out, stat.leases);
+    claude_out_literal(out, "}");
 }
 
 
@@ -419,7 +439,7 @@ ngx_http_claude_status_number(claude_out_t *out, int64_t number)
 /* those of this module */
 
 static void
-ngx_http_claude_status_zones(ngx_http_request_t *r, claude_out_t *out)
+ngx_http_claude_status_zones(claude_out_t *out)
 {
     ngx_uint_t        i, n;
     ngx_shm_zone_t   *zone;
@@ -449,35 +469,44 @@ ngx_http_claude_status_zones(ngx_http_request_t *r, claude_out_t *out)
             claude_out_literal(out, ",\"size\":");
             claude_json_put_uint(out, zone[i].shm.size);
             claude_out_literal(out, ",\"used\":");
-            claude_json_put_uint(out, ngx_http_claude_status_used(r,
-                                                                  &zone[i]));
+            claude_json_put_uint(out, ngx_http_claude_status_used(&zone[i]));
             claude_out_literal(out, "}");
         }
     }
 }
 
 
-/* the keystore takes all of its zone at once: what counts is the keys in it */
+/* all of a zone is laid out when it is made: what counts is what is in it */
 
 static size_t
-ngx_http_claude_status_used(ngx_http_request_t *r, ngx_shm_zone_t *zone)
+ngx_http_claude_status_used(ngx_shm_zone_t *zone)
 {
-    size_t                        pages;
-    ngx_slab_pool_t              *shpool;
-    ngx_claude_keystore_stat_t    stat;
-    ngx_http_claude_main_conf_t  *mcf;
+    ngx_uint_t                   n, capacity;
+    ngx_claude_store_t          *store;
+    ngx_claude_keystore_stat_t   stat;
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+    n = 0;
+    capacity = 0;
 
-    if (zone == mcf->store->keystore.zone) {
-        ngx_claude_keystore_stat(&mcf->store->keystore, &stat);
+    if (zone->init == ngx_claude_store_init_zone) {
+        store = zone->data;
+        ngx_claude_keystore_stat(&store->keystore, &stat);
 
-        return (size_t) ((double) zone->shm.size * stat.keys
-                         / ngx_max(stat.capacity, 1));
+        n = stat.keys;
+        capacity = stat.capacity;
+
+    } else if (zone->init == ngx_claude_limit_init_zone) {
+        ngx_claude_limit_count(zone->data, &n, &capacity);
+
+    } else if (zone->init == ngx_claude_session_init_zone) {
+        ngx_claude_session_count(zone->data, &n, &capacity);
+
+    } else if (zone->init == ngx_claude_attempts_init_zone) {
+        ngx_claude_attempts_count(zone->data, &n, &capacity);
+
+    } else if (zone->init == ngx_claude_ring_init_zone) {
+        ngx_claude_ring_count(zone->data, &n, &capacity);
     }
 
-    shpool = (ngx_slab_pool_t *) zone->shm.addr;
-    pages = (shpool->end - shpool->start) / ngx_pagesize;
-
-    return (pages - ngx_min(shpool->pfree, pages)) * ngx_pagesize;
+    return capacity ? (size_t) ((double) zone->shm.size * n / capacity) : 0;
 }

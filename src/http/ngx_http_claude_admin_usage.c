@@ -1,14 +1,14 @@
 
 /*
  * GET api/usage: what keys have used, summed in a thread from the history's
- * files, as JSON or CSV.
+ * files, as JSON or CSV.  What is not in there yet is written first.
  */
 
 
 #include "ngx_http_claude_admin_keys.h"
 #include "ngx_http_claude_admin_query.h"
 
-#include "../core/claude_usage.h"
+#include "../state/ngx_claude_usage.h"
 
 
 #define NGX_HTTP_CLAUDE_USAGES       2      /* at once in a worker */
@@ -20,6 +20,7 @@
 
 typedef struct {
     ngx_http_request_t        *request;
+    ngx_claude_usage_wait_t    wait;
     ngx_pool_t                *pool;        /* of the answer */
     claude_mem_t               mem;
     claude_out_t               out;
@@ -45,6 +46,7 @@ static ngx_int_t ngx_http_claude_usage_day(ngx_http_request_t *r,
     const char *name, uint32_t *day);
 static ngx_int_t ngx_http_claude_usage_group(ngx_http_request_t *r,
     ngx_http_claude_usage_t *usage);
+static void ngx_http_claude_usage_written(void *data);
 static ngx_int_t ngx_http_claude_usage_post(ngx_http_request_t *r,
     ngx_http_claude_usage_t *usage);
 static void ngx_http_claude_usage_task(void *data, ngx_log_t *log);
@@ -109,7 +111,12 @@ ngx_http_claude_admin_usage(ngx_http_request_t *r,
                                              param, reason);
     }
 
-    if (ngx_http_claude_usage_post(r, usage) != NGX_OK) {
+    usage->wait.done = ngx_http_claude_usage_written;
+    usage->wait.data = usage;
+
+    if (ngx_claude_usage_write(&usage->wait) == NGX_OK
+        && ngx_http_claude_usage_post(r, usage) != NGX_OK)
+    {
         return ngx_http_claude_admin_error(r, CLAUDE_ERR_BUSY);
     }
 
@@ -310,6 +317,18 @@ ngx_http_claude_usage_group(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_claude_usage_written(void *data)
+{
+    ngx_http_claude_usage_t *usage = data;
+
+    if (ngx_http_claude_usage_post(usage->request, usage) != NGX_OK) {
+        usage->rc = CLAUDE_BUSY;
+        ngx_http_claude_admin_resume(usage->request);
+    }
 }
 
 
@@ -528,6 +547,10 @@ ngx_http_claude_usage_send(ngx_http_request_t *r,
         return ngx_http_claude_admin_invalid(r, CLAUDE_ERR_INVALID_VALUE,
                    "group", "gives too many rows: ask for fewer days, or for "
                             "one key");
+    }
+
+    if (usage->rc == CLAUDE_BUSY) {
+        return ngx_http_claude_admin_error(r, CLAUDE_ERR_BUSY);
     }
 
     if (usage->rc != CLAUDE_OK) {

@@ -18,6 +18,7 @@ static ngx_int_t ngx_http_claude_body_append(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_body_grow(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, size_t need);
+static void ngx_http_claude_body_broken(ngx_http_request_t *r);
 static void ngx_http_claude_body_wipe(ngx_http_claude_ctx_t *ctx);
 
 
@@ -56,6 +57,7 @@ ngx_http_claude_body_start(ngx_http_request_t *r)
     rc = ngx_http_read_client_request_body(r, ngx_http_claude_body_handler);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_claude_body_broken(r);
         return rc;
     }
 
@@ -121,6 +123,7 @@ ngx_http_claude_body_read(ngx_http_request_t *r)
         rc = ngx_http_read_unbuffered_request_body(r);
 
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ngx_http_claude_body_broken(r);
             ngx_http_finalize_request(r, rc);
             return;
         }
@@ -253,6 +256,33 @@ ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx)
     if (ctx->body != NULL) {
         ngx_http_claude_body_wipe(ctx);
         ngx_free(ctx->body);
+    }
+}
+
+
+/* what nginx has read of a body that won't come whole, and not handed on */
+
+static void
+ngx_http_claude_body_broken(ngx_http_request_t *r)
+{
+    ngx_buf_t              *b;
+    ngx_chain_t            *cl;
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    if (ctx == NULL || ctx->body_max == 0 || r->request_body == NULL) {
+        return;
+    }
+
+    for (cl = r->request_body->bufs; cl != NULL; cl = cl->next) {
+        sodium_memzero(cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    b = r->request_body->buf;
+
+    if (b != NULL && b->start != NULL) {
+        sodium_memzero(b->start, b->end - b->start);
     }
 }
 

@@ -31,7 +31,7 @@ ngx_http_claude_quota_begin(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     ngx_http_claude_loc_conf_t *lcf)
 {
     ngx_int_t                     rc;
-    ngx_uint_t                    call;
+    ngx_uint_t                    call, counted;
     claude_gcra_t                 requests;
     ngx_http_claude_main_conf_t  *mcf;
 
@@ -60,12 +60,13 @@ ngx_http_claude_quota_begin(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
         return CLAUDE_ERR_NONE;
     }
 
+    counted = ctx->call.counted;
     requests = ctx->quota.requests;
 
     rc = ngx_claude_usage_begin(mcf->store, ctx->key, call, &ctx->call,
                                 &ctx->quota);
 
-    if (ctx->checked) {
+    if (counted) {
         ctx->quota.requests = requests;
     }
 

@@ -137,7 +137,7 @@ ngx_claude_usage_reserve(ngx_claude_store_t *store,
     ngx_claude_keystore_t     *ks;
     ngx_claude_ledger_redo_t  *redo;
 
-    if (!call->running
+    if (!call->running || call->reserved.tokens
         || (key->limits.tokens | key->limits.day_tokens
             | key->limits.month_tokens | key->limits.day_cost
             | key->limits.month_cost)
@@ -270,10 +270,25 @@ ngx_claude_usage_end(ngx_claude_store_t *store, const ngx_claude_key_t *key,
 }
 
 
+/* the calendar is looked at once a day */
+
 static void
 ngx_claude_account_now(claude_moment_t *now)
 {
-    claude_moment(now, ngx_current_msec, ngx_time());
+    time_t  time;
+
+    static claude_moment_t  today;
+
+    time = ngx_time();
+
+    if (time / 86400 != today.time / 86400 || today.time == 0) {
+        claude_moment(&today, ngx_current_msec, time);
+    }
+
+    *now = today;
+
+    now->ms = ngx_current_msec;
+    now->time = time;
 }
 
 

@@ -270,3 +270,18 @@ ngx_claude_attempts_now(void)
 {
     return ngx_current_msec ? ngx_current_msec : 1;
 }
+
+
+void
+ngx_claude_attempts_count(ngx_claude_attempts_t *attempts, ngx_uint_t *n,
+    ngx_uint_t *capacity)
+{
+    ngx_uint_t  i;
+
+    *n = 0;
+    *capacity = (ngx_uint_t) attempts->shm->sets * NGX_CLAUDE_ATTEMPTS_WAYS;
+
+    for (i = 0; i < *capacity; i++) {
+        *n += (ngx_claude_attempts_last(&attempts->shm->nodes[i]) != 0);
+    }
+}

@@ -64,5 +64,10 @@ ngx_int_t ngx_claude_attempts_begin(ngx_claude_attempts_t *attempts,
 void ngx_claude_attempts_end(ngx_claude_attempts_t *attempts,
     const ngx_str_t *key, const ngx_claude_attempt_t *attempt);
 
+/* for status, without the lock: addresses, and how many there is room for */
+
+void ngx_claude_attempts_count(ngx_claude_attempts_t *attempts,
+    ngx_uint_t *n, ngx_uint_t *capacity);
+
 
 #endif /* NGX_CLAUDE_ATTEMPTS_H */

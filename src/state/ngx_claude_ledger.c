@@ -394,10 +394,6 @@ ngx_claude_ledger_model(ngx_claude_ledger_t *ledger,
 
     len = ngx_min(name->len, CLAUDE_USAGE_MODEL_MAX);
 
-    if (!claude_usage_model(name->data, len)) {
-        return 0;
-    }
-
     for (i = 0; i < ledger->known; i++) {
         model = &ledger->models[i];
 
@@ -408,7 +404,7 @@ ngx_claude_ledger_model(ngx_claude_ledger_t *ledger,
         }
     }
 
-    if (!make) {
+    if (!make || !claude_usage_model(name->data, len)) {
         return 0;
     }
 

@@ -384,3 +384,12 @@ ngx_claude_limit_dequeue(ngx_claude_limit_shm_t *shm, uint32_t i)
         shm->oldest = node->newer;
     }
 }
+
+
+void
+ngx_claude_limit_count(ngx_claude_limit_t *limit, ngx_uint_t *n,
+    ngx_uint_t *capacity)
+{
+    *n = limit->shm->n;
+    *capacity = limit->shm->capacity;
+}

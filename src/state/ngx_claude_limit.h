@@ -41,5 +41,10 @@ ngx_int_t ngx_claude_limit_init_zone(ngx_shm_zone_t *zone, void *data);
 ngx_int_t ngx_claude_limit_request(ngx_claude_limit_t *limit,
     const ngx_str_t *key, ngx_uint_t burst, claude_gcra_t *state);
 
+/* for status, without the lock: clients, and how many there is room for */
+
+void ngx_claude_limit_count(ngx_claude_limit_t *limit, ngx_uint_t *n,
+    ngx_uint_t *capacity);
+
 
 #endif /* NGX_CLAUDE_LIMIT_H */

@@ -528,3 +528,12 @@ ngx_claude_ring_tail(ngx_claude_ring_t *ring, ngx_uint_t n)
 
     return after;
 }
+
+
+void
+ngx_claude_ring_count(ngx_claude_ring_t *ring, ngx_uint_t *n,
+    ngx_uint_t *capacity)
+{
+    *capacity = ring->shm->capacity;
+    *n = ngx_min(ring->shm->last - ring->shm->first, *capacity);
+}

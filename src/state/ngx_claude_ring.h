@@ -111,5 +111,10 @@ ngx_uint_t ngx_claude_ring_read(ngx_claude_ring_t *ring, uint64_t after,
 
 uint64_t ngx_claude_ring_tail(ngx_claude_ring_t *ring, ngx_uint_t n);
 
+/* for status, without the lock: events, and how many there is room for */
+
+void ngx_claude_ring_count(ngx_claude_ring_t *ring, ngx_uint_t *n,
+    ngx_uint_t *capacity);
+
 
 #endif /* NGX_CLAUDE_RING_H */

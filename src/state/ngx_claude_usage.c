@@ -38,7 +38,9 @@ typedef struct {
     ngx_event_t             event;
     ngx_thread_task_t       task;
     ngx_claude_usage_job_t  job;
+    ngx_queue_t             waits;      /* of ngx_claude_usage_wait_t */
     unsigned                busy:1;     /* a task is under way */
+    unsigned                again:1;    /* some wait for what came since */
 } ngx_claude_usage_timer_t;
 
 
@@ -57,12 +59,11 @@ static ngx_uint_t ngx_claude_usage_take(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_give(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_work(void *data, ngx_log_t *log);
 static void ngx_claude_usage_worked(ngx_event_t *event);
+static void ngx_claude_usage_written(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_settle(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_tell(ngx_claude_usage_timer_t *timer);
 static void ngx_claude_usage_trouble(ngx_log_t *log, const char *dir,
     claude_rc_t rc, const claude_usage_error_t *error);
-static void ngx_claude_usage_summed(void *data, ngx_log_t *log);
-static void ngx_claude_usage_asked(ngx_event_t *event);
 
 
 static ngx_claude_usage_timer_t  *ngx_claude_usage_timer;
@@ -150,6 +151,8 @@ ngx_claude_usage_init_process(ngx_claude_store_t *store, ngx_cycle_t *cycle)
     timer->store = store;
     timer->log = cycle->log;
     timer->fd = (ngx_socket_t) -1;
+
+    ngx_queue_init(&timer->waits);
 
     if (claude_usage_dir((char *) store->path.data, timer->job.dir)
         != CLAUDE_OK)
@@ -376,13 +379,72 @@ ngx_claude_usage_worked(ngx_event_t *event)
 
     timer = event->data;
 
-    more = (timer->job.n == NGX_CLAUDE_USAGE_LINES);
+    more = (timer->job.n == NGX_CLAUDE_USAGE_LINES || timer->again);
+    timer->again = 0;
 
     ngx_claude_usage_settle(timer);
 
     if (more && !timer->store->keystore.ledger->failed) {
         ngx_claude_usage_post(timer);
     }
+
+    if (!timer->busy) {
+        ngx_claude_usage_written(timer);
+    }
+}
+
+
+/* done may wait anew: those are for the next time */
+
+static void
+ngx_claude_usage_written(ngx_claude_usage_timer_t *timer)
+{
+    ngx_queue_t               waits, *q;
+    ngx_claude_usage_wait_t  *wait;
+
+    ngx_queue_init(&waits);
+
+    if (!ngx_queue_empty(&timer->waits)) {
+        ngx_queue_add(&waits, &timer->waits);
+        ngx_queue_init(&timer->waits);
+    }
+
+    while (!ngx_queue_empty(&waits)) {
+        q = ngx_queue_head(&waits);
+        ngx_queue_remove(q);
+
+        wait = ngx_queue_data(q, ngx_claude_usage_wait_t, queue);
+        wait->done(wait->data);
+    }
+}
+
+
+ngx_int_t
+ngx_claude_usage_write(ngx_claude_usage_wait_t *wait)
+{
+    ngx_claude_usage_timer_t  *timer;
+
+    timer = ngx_claude_usage_timer;
+
+    if (timer == NULL) {
+        return NGX_OK;
+    }
+
+    if (timer->busy) {
+        timer->again = 1;
+
+    } else if (timer->store->keystore.ledger->unwritten) {
+        timer->job.tidy = 0;
+        ngx_claude_usage_post(timer);
+    }
+
+    if (!timer->busy) {
+        return NGX_OK;
+    }
+
+    ngx_queue_insert_tail(&timer->waits, &wait->queue);
+
+    return NGX_AGAIN;
 }
 
 
@@ -448,74 +510,4 @@ ngx_claude_usage_trouble(ngx_log_t *log, const char *dir, claude_rc_t rc,
     ngx_log_error(NGX_LOG_ERR, log, error->sys,
                   "the usage history in \"%s\", \"%s.jsonl\" %s", dir, date,
                   error->reason);
-}
-
-
-ngx_int_t
-ngx_claude_usage_ask(ngx_claude_store_t *store,
-    const claude_usage_query_t *query, ngx_claude_usage_done_pt done,
-    void *data)
-{
-    ngx_thread_task_t       *task;
-    ngx_claude_usage_ask_t  *ask;
-
-    ask = ngx_calloc(sizeof(ngx_claude_usage_ask_t), ngx_cycle->log);
-    if (ask == NULL) {
-        return NGX_ERROR;
-    }
-
-    ask->query = *query;
-
-    if (query->id) {
-        ngx_memcpy(ask->id, query->id, CLAUDE_KEY_ID_LEN);
-        ask->query.id = ask->id;
-    }
-
-    ask->done = done;
-    ask->data = data;
-
-    task = &ask->task;
-
-    task->ctx = ask;
-    task->handler = ngx_claude_usage_summed;
-    task->event.data = ask;
-    task->event.handler = ngx_claude_usage_asked;
-    task->event.log = ngx_cycle->log;
-
-    if (claude_usage_dir((char *) store->path.data, ask->dir) != CLAUDE_OK
-        || ngx_thread_task_post(store->threads, task) != NGX_OK)
-    {
-        ngx_free(ask);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_claude_usage_summed(void *data, ngx_log_t *log)
-{
-    ngx_claude_usage_ask_t *ask = data;
-
-    (void) log;
-
-    ask->rc = claude_usage_sum(ask->dir, &ask->query, &ask->sum, &ask->error);
-}
-
-
-static void
-ngx_claude_usage_asked(ngx_event_t *event)
-{
-    ngx_claude_usage_ask_t *ask = event->data;
-
-    ask->done(ask);
-}
-
-
-void
-ngx_claude_usage_free(ngx_claude_usage_ask_t *ask)
-{
-    claude_usage_free(&ask->sum);
-    ngx_free(ask);
 }

@@ -59,7 +59,7 @@ ngx_int_t ngx_claude_usage_begin(ngx_claude_store_t *store,
     claude_verdict_t *verdict);
 
 /* about how many tokens the call will use is known; as begin.  Refused, the
- * call is still to be ended. */
+ * call is still to be ended.  What is reserved already stays as it is. */
 
 ngx_int_t ngx_claude_usage_reserve(ngx_claude_store_t *store,
     const ngx_claude_key_t *key, ngx_claude_call_t *call,
@@ -91,36 +91,20 @@ ngx_int_t ngx_claude_usage_init_process(ngx_claude_store_t *store,
     ngx_cycle_t *cycle);
 void ngx_claude_usage_exit_process(ngx_cycle_t *cycle);
 
-
 /*
- * A sum of the history, made in a thread.  NGX_ERROR: not begun.  done is
- * called in the event loop, once, and owns ask from then on: it gives it back
- * with ngx_claude_usage_free().  What is not written yet, flush= at most, is
- * not in it.
+ * In a worker: writes at once what is not in the history yet, so that a sum of
+ * it tells what was used up to now.  NGX_OK: there is nothing to write, or no
+ * way to; NGX_AGAIN: done is called, in the event loop, when it is written or
+ * could not be.  wait is the caller's until then.
  */
 
-typedef struct ngx_claude_usage_ask_s  ngx_claude_usage_ask_t;
+typedef struct {
+    ngx_queue_t             queue;
+    void                  (*done)(void *data);
+    void                   *data;
+} ngx_claude_usage_wait_t;
 
-typedef void (*ngx_claude_usage_done_pt)(ngx_claude_usage_ask_t *ask);
-
-struct ngx_claude_usage_ask_s {
-    claude_usage_query_t      query;    /* id points at id below, or NULL */
-    u_char                    id[CLAUDE_KEY_ID_LEN];
-    claude_rc_t               rc;
-    claude_usage_error_t      error;
-    claude_usage_sum_t        sum;
-    void                     *data;     /* the caller's */
-
-    /* its own */
-    ngx_claude_usage_done_pt  done;
-    ngx_thread_task_t         task;
-    char                      dir[PATH_MAX];
-};
-
-ngx_int_t ngx_claude_usage_ask(ngx_claude_store_t *store,
-    const claude_usage_query_t *query, ngx_claude_usage_done_pt done,
-    void *data);
-void ngx_claude_usage_free(ngx_claude_usage_ask_t *ask);
+ngx_int_t ngx_claude_usage_write(ngx_claude_usage_wait_t *wait);
 
 
 /*

@@ -39,6 +39,18 @@ test('who is not signed in sees the way in and nothing else', () =>
     assert.equal(await focused(page), 'Password');
   }));
 
+test('where several people sign in, each says who they are', () =>
+  visit({ signedIn: false, url: process.env.SEVERAL_URL }, async (page) => {
+    await page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await page.keyboard.press('Enter');
+    await page.getByText('More than one person').waitFor();
+    assert.equal(await focused(page), 'Name');
+    await page.keyboard.type('bob');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Sign out' }).waitFor();
+    await page.getByText('bob', { exact: true }).waitFor();
+  }));
+
 test('the first key is made by keyboard alone', () =>
   visit({ signedIn: false }, async (page) => {
     const { keyboard } = page;

@@ -160,7 +160,6 @@ test('its page draws its use and tells its limits', () =>
     const told = page.getByRole('img', { name: /^Requests by day, .*in all/ });
     await told.waitFor();
 
-    // numbers of files come with the next flush
     await until('use of the day', async () => {
       await pick(page, '30 days');
       await pick(page, '90 days');

@@ -6,7 +6,7 @@ import test from 'node:test';
 import { visit } from './support.mjs';
 
 test('who guesses passwords is told how long to wait', () =>
-  visit({}, async (inside) => {
+  visit({ own: true }, async (inside) => {
     await visit({ signedIn: false }, async (page) => {
       const field = page.getByLabel('Password', { exact: true });
       const problem = page.getByRole('alert').filter({ hasText: /./ });

@@ -57,11 +57,12 @@ export function secret(text) {
  * Gives test a page of its own, and looks at its flaws afterwards.
  *
  * @param {object} options of a browser's context; signedIn: false leaves the
- *   person outside, own: true makes a session for this page only
+ *   person outside, own: true makes a session for this page only, url names
+ *   another page than ADMIN
  * @param {(page: object, context: object) => Promise<void>} test
  */
 export async function visit(options, test) {
-  const { signedIn = true, own = !signedIn, ...more } = options;
+  const { signedIn = true, own = !signedIn, url = ADMIN, ...more } = options;
   const known = !own && storageState;
   const context = await browser.newContext({ viewport: WIDE,
     ignoreHTTPSErrors: true, colorScheme: 'light',
@@ -70,8 +71,8 @@ export async function visit(options, test) {
   await context.grantPermissions(['clipboard-read', 'clipboard-write']);
   try {
     const page = await context.newPage();
-    const flaws = watch(page);
-    await page.goto(ADMIN);
+    const flaws = watch(page, url);
+    await page.goto(url);
     if (signedIn && !known) await signIn(page);
     if (signedIn && !own) storageState ??= await context.storageState();
     await test(page, context);
@@ -82,7 +83,7 @@ export async function visit(options, test) {
   }
 }
 
-function watch(page) {
+function watch(page, url) {
   const flaws = [];
   page.on('pageerror', (error) => flaws.push(error.stack));
   page.on('dialog', (dialog) => {
@@ -97,7 +98,7 @@ function watch(page) {
     if (SECRET.test(text)) flaws.push('a secret in the console');
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(ADMIN)) flaws.push(request.url());
+    if (!request.url().startsWith(url)) flaws.push(request.url());
     if (SECRET.test(request.url())) flaws.push('a secret in an address');
   });
   page.on('framenavigated', (frame) => {

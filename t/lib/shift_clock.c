@@ -8,18 +8,17 @@
 
 #define _GNU_SOURCE
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 
 static char  *path;
-static int  (*real_gettime)(clockid_t, struct timespec *);
 
 
 static __attribute__((constructor)) void
@@ -31,7 +30,6 @@ begin(void)
 
     name = getenv("SHIFT_CLOCK");
     path = name ? strdup(name) : NULL;
-    real_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 }
 
 
@@ -64,7 +62,9 @@ clock_gettime(clockid_t clock, struct timespec *ts)
 {
     int  rc;
 
-    rc = real_gettime(clock, ts);
+    /* a sanitizer looks at clocks before any library is there to be asked */
+
+    rc = syscall(SYS_clock_gettime, clock, ts);
 
     ts->tv_sec += shift(clock != CLOCK_REALTIME
                         && clock != CLOCK_REALTIME_COARSE);

@@ -145,6 +145,10 @@ check_killed(void)
         return "an address is taken for another";
     }
 
+    if (try(9) != NGX_OK || attempt.n > 2) {
+        return "an address has the tries of another";
+    }
+
     return NULL;
 }
 
@@ -157,6 +161,14 @@ test_killed(void)
     const char  *first;
 
     open_zone(64 * 1024);
+
+    /* every place has had somebody */
+
+    for (i = 0; i < 30000; i++) {
+        (void) try(1000 + i / 3);
+    }
+
+    ngx_current_msec += MINUTE;
 
     for (i = 0; i < 15; i++) {
         (void) try(i % 3);

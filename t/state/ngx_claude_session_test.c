@@ -283,8 +283,15 @@ static void  do_find(void)  { (void) is_in(&kept[0]); }
 static const char *
 check_killed(void)
 {
-    made_t      made;
-    ngx_uint_t  i;
+    made_t                made;
+    ngx_uint_t            i;
+    ngx_claude_session_t  list;
+
+    static const u_char  nobody[NGX_CLAUDE_SESSION_CREDENTIAL];
+
+    if (ngx_claude_session_list(&ss, nobody, &list, 1) != 0) {
+        return "there is a session of nobody";
+    }
 
     for (i = 0; i < KEPT; i++) {
         if (!is_in(&kept[i])) {

@@ -472,6 +472,12 @@ check_facts(void)
         "{\"stream_options\":{\"include_usage\":true},\"model\":\"gpt-4\\u006f"
         "\",\"max_tokens\":9,\"stream\":true,\"messages\":[" USER("A") "]}";
 
+    static const char   image[] =
+        "{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"system\","
+        "\"content\":\"abc\"},{\"role\":\"user\",\"content\":["
+        "{\"type\":\"text\",\"text\":\"ab\"},{\"type\":\"image_url\","
+        "\"image_url\":{\"url\":\"https://example.com/a.png\"}}]}]}";
+
     call_chat(&call, (unsigned char *) body, sizeof(body) - 1, 4096, 1 << 20);
 
     is(call.rc, CLAUDE_OK, "a request");
@@ -482,6 +488,16 @@ check_facts(void)
            "the client's model");
     is_mem(call.request.upstream_model.data, call.request.upstream_model.len,
            "claude-opus-5-5", 15, "the upstream's model");
+    is(call.request.text, 3, "bytes of text, its quotes among them");
+
+    call_free(&call);
+
+    call_chat(&call, (unsigned char *) image, sizeof(image) - 1, 4096,
+              1 << 20);
+
+    is(call.rc, CLAUDE_OK, "a request with an image");
+    is(call.request.text, CLAUDE_IMAGE_TEXT + 5 + 4,
+       "an image counts as one, whatever its size");
 
     call_free(&call);
 }

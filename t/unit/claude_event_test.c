@@ -141,7 +141,27 @@ static const case_t  event_table[] = {
                     "\"overloaded_error\",\"message\":\"no\"}}"),
       "8 0 0 0 0 error=overloaded_error" },
     { "error without a type", claude_string("{\"type\":\"error\"}"),
-      "8 0 0 0 0" }
+      "8 0 0 0 0" },
+    { "a cost", claude_string("{\"type\":\"claude_cost\","
+                              "\"cost_usd\":0.000752}"),
+      "9 0 0 0 0 cost=752" },
+    { "a cost of nothing",
+      claude_string("{\"cost_usd\":0,\"type\":\"claude_cost\"}"),
+      "9 0 0 0 0" },
+    { "a cost without one", claude_string("{\"type\":\"claude_cost\"}"),
+      "0 0 0 0 0" },
+    { "a cost with an exponent",
+      claude_string("{\"type\":\"claude_cost\",\"cost_usd\":1e-6}"),
+      "0 0 0 0 0" },
+    { "a cost below nothing",
+      claude_string("{\"type\":\"claude_cost\",\"cost_usd\":-1}"),
+      "0 0 0 0 0" },
+    { "a cost that is too high",
+      claude_string("{\"type\":\"claude_cost\",\"cost_usd\":1000000.1}"),
+      "0 0 0 0 0" },
+    { "a cost that is a string",
+      claude_string("{\"type\":\"claude_cost\",\"cost_usd\":\"1\"}"),
+      "0 0 0 0 0" }
 };
 
 
@@ -336,6 +356,11 @@ print(const claude_event_t *event)
     print_str(buf, sizeof(buf), "signature", &event->signature);
     print_str(buf, sizeof(buf), "category", &event->category);
     print_str(buf, sizeof(buf), "explanation", &event->explanation);
+
+    if (event->cost) {
+        snprintf(buf + strlen(buf), sizeof(buf) - strlen(buf), " cost=%llu",
+                 (unsigned long long) event->cost);
+    }
 
     return buf;
 }

@@ -68,6 +68,7 @@ static const word_t  words_table[] = {
                              "{\"usage\":{\"input_tokens\":3}}}") },
     { "ping", claude_string("{\"type\":\"ping\"}") },
     { "other", claude_string("{\"type\":\"weather\"}") },
+    { "cost", claude_string("{\"type\":\"claude_cost\",\"cost_usd\":0.5}") },
     { "text0", BLOCK(0, TEXT) },
     { "text1", BLOCK(1, TEXT) },
     { "text5", BLOCK(5, TEXT) },
@@ -110,6 +111,8 @@ static const order_t  order_table[] = {
     { "pings and unknown events anywhere",
       "ping other start ping other text0 ping other d0 ping s0 other end ping "
       "other stop", "SBDIME whole" },
+    { "a cost, before the end or anywhere",
+      "cost start text0 cost d0 s0 end cost stop", "SBDIME whole" },
     { "two blocks", "start text0 d0 s0 text1 d1 s1 end stop",
       "SBDIBDIME whole" },
     { "indices with gaps", "start text0 s0 text5 s5 end stop",
@@ -326,6 +329,8 @@ facts(void)
     is(reply.stop, CLAUDE_STOP_END_TURN, "the latest stands");
     is(reply.usage.output_tokens, 7, "the usage is kept");
     is(reply.complete, 0, "not whole yet");
+    is(feed("cost"), CLAUDE_OK, "a cost");
+    ok(reply.priced && reply.cost == 500000, "which is noted");
     is(feed("stop"), CLAUDE_OK, "message_stop");
     is(reply.complete, 1, "whole");
     is(reply.content, 0, "without content");
@@ -341,6 +346,8 @@ facts(void)
 
         is(feed(contents[i].word), CLAUDE_OK, "%s", contents[i].word);
         is(reply.content, contents[i].content, "whether %s is content",
+           contents[i].word);
+        is(reply.text, strlen(contents[i].word) == 2, "%s: its text",
            contents[i].word);
     }
 

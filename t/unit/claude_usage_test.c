@@ -163,6 +163,8 @@ test_lines(void)
 
         is(claude_usage_read_line(&text, &read, &bytes), CLAUDE_INVALID,
            "no line: %s", bad[i]);
+        is(claude_usage_read_fast(&text, &read), CLAUDE_DECLINED,
+           "nor the fast way");
     }
 
     text.data = (const unsigned char *) "{\"compacted\":   12}";

@@ -112,6 +112,8 @@ test('what the body asks for reaches the API', async () => {
   assert.equal(body.output_config.effort, 'low');
   assert.equal(body.thinking, undefined);
   assert.equal(body.system.at(-1).text, 'One.\n\nTwo.');
+  // the budget that ends a process is no business of the model's
+  assert.doesNotMatch(JSON.stringify(body), /budget|usd/i);
   assert.deepEqual(body.tools, []);
 });
 

@@ -254,7 +254,9 @@ test('a binary that only fails is tried more and more rarely', async () => {
   await until(async () => (await bridge.health())?.status === 'unavailable');
   assert.equal((await bridge.ask('hi')).status, 529);
   const failed = bridge.log.filter(({ event }) => event === 'start_failed');
-  assert.deepEqual(failed.map((line) => [line.in_a_row, line.again_ms]),
+  // a slow machine may be at the next one by now
+  assert.deepEqual(
+    failed.slice(0, 3).map((line) => [line.in_a_row, line.again_ms]),
     [[1, 400], [2, 800], [3, 1600]]);
 });
 

@@ -10,7 +10,7 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(wait_until spawn run stop alive children descendants
-    holders read_file write_file slow);
+    holders in_memory read_file write_file slow);
 
 # how long a condition may take: generous, since nothing is measured by it
 use constant PATIENCE => 20;
@@ -136,6 +136,34 @@ sub holders {
     }
 
     return sort { $a <=> $b } keys %found;
+}
+
+# how often these bytes stand in what processes may write to in their memory;
+# undef where that can't be read
+sub in_memory {
+    my ($what, @pids) = @_;
+    no warnings 'portable';     # addresses are of 64 bits
+    my $count = 0;
+
+    for my $pid (@pids) {
+        open my $mem, '<:raw', "/proc/$pid/mem" or return undef;
+        for (split /\n/, read_file("/proc/$pid/maps")) {
+            my ($from, $to) = /^(\w+)-(\w+) rw/ or next;
+            sysseek $mem, hex $from, 0 or next;
+            my $left = hex($to) - hex($from);
+            my $tail = '';
+            while ($left > 0) {
+                my $n = sysread $mem, my $part, $left > 1 << 20 ? 1 << 20
+                    : $left or last;
+                $left -= $n;
+                my $text = $tail . $part;
+                $count++ while $text =~ /\Q$what\E/g;
+                $tail = substr $text, -length($what) + 1;
+            }
+        }
+    }
+
+    return $count;
 }
 
 sub read_file {

@@ -272,7 +272,7 @@ sub workers {
         my $title = read_file("/proc/$_/cmdline") // '';
         $title =~ /worker process/
             && ($opt{all} || $title !~ /shutting down/);
-    } children($self->{master});
+    } children($opt{of} // $self->{master});
 }
 
 # waits until new workers have taken over; the old ones may go on
