@@ -3,19 +3,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { HumanMessage, SystemMessage } from '@langchain/core/messages';
+import { tool } from '@langchain/core/tools';
+import { ChatOpenAI } from '@langchain/openai';
+import { z } from 'zod';
+
 import { makeMark, surroundings, tellWeather, toolTurns, twoCities }
   from './support.mjs';
 
 const { baseURL, apiKey, stub } = surroundings();
-
-// it asks for Node 20
-const modules = Number(process.versions.node.split('.')[0]) < 20 ? null
-  : await Promise.all([import('@langchain/openai'),
-    import('@langchain/core/messages'), import('@langchain/core/tools'),
-    import('zod')]);
-const skip = modules ? false : 'LangChain needs Node 20';
-const [{ ChatOpenAI }, { HumanMessage, SystemMessage }, { tool }, { z }]
-  = modules ?? [{}, {}, {}, {}];
 
 for (const useResponsesApi of [false, true]) {
   const by = useResponsesApi ? 'responses' : 'chat';
@@ -23,7 +19,7 @@ for (const useResponsesApi of [false, true]) {
     maxRetries: 0, useResponsesApi, zdrEnabled: true,
     configuration: { baseURL } });
 
-  test(`${by}: invoke and stream`, { skip }, async () => {
+  test(`${by}: invoke and stream`, async () => {
     const answer = await make().invoke([new SystemMessage('Be brief.'),
       new HumanMessage('[[stub text="Hello there" input=9 output=3]]')]);
     assert.equal(answer.text, 'Hello there');
@@ -40,26 +36,25 @@ for (const useResponsesApi of [false, true]) {
     assert.equal(all.usage_metadata.total_tokens, 12);
   });
 
-  test(`${by}: bindTools, and results in the next turn`, { skip },
-    async () => {
-      const mark = makeMark();
-      const weather = tool(tellWeather, { name: 'weather',
-        description: 'Tells it', schema: z.object({ city: z.string() }) });
-      const model = make().bindTools([weather]);
-      const asked = new HumanMessage(twoCities(mark));
-      const call = await model.invoke([asked]);
-      assert.deepEqual(call.tool_calls.map(({ name, args }) =>
-        [name, args.city]), [['weather', 'Rome'], ['weather', 'Oslo']]);
-      const results = await Promise.all(call.tool_calls.map((one) =>
-        weather.invoke(one)));
-      const answer = await model.invoke([asked, call, ...results]);
-      assert.equal(answer.text, 'warm and cold');
-      const { body } = (await stub.requests(mark)).at(-1);
-      assert.deepEqual(toolTurns(body.messages).calls,
-        [['weather', 'Rome'], ['weather', 'Oslo']]);
-    });
+  test(`${by}: bindTools, and results in the next turn`, async () => {
+    const mark = makeMark();
+    const weather = tool(tellWeather, { name: 'weather',
+      description: 'Tells it', schema: z.object({ city: z.string() }) });
+    const model = make().bindTools([weather]);
+    const asked = new HumanMessage(twoCities(mark));
+    const call = await model.invoke([asked]);
+    assert.deepEqual(call.tool_calls.map(({ name, args }) =>
+      [name, args.city]), [['weather', 'Rome'], ['weather', 'Oslo']]);
+    const results = await Promise.all(call.tool_calls.map((one) =>
+      weather.invoke(one)));
+    const answer = await model.invoke([asked, call, ...results]);
+    assert.equal(answer.text, 'warm and cold');
+    const { body } = (await stub.requests(mark)).at(-1);
+    assert.deepEqual(toolTurns(body.messages).calls,
+      [['weather', 'Rome'], ['weather', 'Oslo']]);
+  });
 
-  test(`${by}: withStructuredOutput, each method`, { skip }, async () => {
+  test(`${by}: withStructuredOutput, each method`, async () => {
     const Trip = z.object({ name: z.string(), days: z.number() });
     for (const method of ['jsonSchema', 'functionCalling']) {
       const trip = await make().withStructuredOutput(Trip,

@@ -21,7 +21,7 @@ const PATHS = [
   [/\/messages$/, 'messages', 'messages'],
   [/\/messages\/count_tokens$/, 'messages', 'messages', 'tokens'],
   [/\/models$/, 'openai', 'openai', 'models'],
-  [/\/models\/[^/]+$/, 'openai', 'openai', 'model'],
+  [/\/models\/[^/ ]+$/, 'openai', 'openai', 'model'],
   [/\/models anthropic$/, 'messages', 'messages', 'models'],
   [/\/models\/[^/]+ anthropic$/, 'messages', 'messages', 'model'],
 ];

@@ -1,10 +1,13 @@
 // What the tests share.
 
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
+import { randomUUID, webcrypto } from 'node:crypto';
 import { after } from 'node:test';
 
 import { seenAnswers, watchAnswers } from './schemas.mjs';
+
+// LangChain and OpenAI's agents use this global, which Node 18 hasn't
+globalThis.crypto ??= webcrypto;
 
 const POLL = 5;
 const DEADLINE = 20000;
