@@ -43,7 +43,7 @@ export function readSettings(env) {
     maxBody: size(env, 'MAX_BODY', '32m'),
     idleTimeout: duration(env, 'IDLE_TIMEOUT', '300s', 10000),
     shutdownTimeout: duration(env, 'SHUTDOWN_TIMEOUT', '30s'),
-    keep: integer(env, 'KEEP', 4, 0, 1000),
+    keep: integer(env, 'KEEP', 0, 0, 1000),
     keepTime: duration(env, 'KEEP_TIME', '5m'),
     keepTurns: integer(env, 'KEEP_TURNS', 200, 1, 100000),
     continues: flag(env, 'CONTINUE', 'on'),
