@@ -88,11 +88,23 @@ test('the metrics are text and count', async () => {
   assert.doesNotMatch(text, /canary/);
 });
 
+/** Processes come and go meanwhile, and their files with them. */
 function filesWith(dir, pattern) {
-  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
-    const file = path.join(dir, entry.name);
-    if (entry.isDirectory()) return filesWith(file, pattern);
-    if (!entry.isFile()) return [];
-    return pattern.test(readFileSync(file, 'latin1')) ? [file] : [];
-  });
+  return unlessGone(() => readdirSync(dir, { withFileTypes: true }), [])
+    .flatMap((entry) => {
+      const file = path.join(dir, entry.name);
+      if (entry.isDirectory()) return filesWith(file, pattern);
+      if (!entry.isFile()) return [];
+      const text = unlessGone(() => readFileSync(file, 'latin1'), '');
+      return pattern.test(text) ? [file] : [];
+    });
+}
+
+function unlessGone(read, otherwise) {
+  try {
+    return read();
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    return otherwise;
+  }
 }
