@@ -186,7 +186,11 @@ my $new = wait_until(sub {
 # what each worker of both said last, as they come to answer
 sub said {
     my ($which, $status, %said) = @_;
-    my @workers = map { $t->workers(of => $_) } $old, $new;
+    my @workers;
+    wait_until(sub {
+        @workers = map { $t->workers(of => $_) } $old, $new;
+        return @workers == 4;
+    }, 'two workers of each');
     wait_until(sub {
         my $r = $t->http('GET', '/v1/models', key => $which);
         $said{ $r->{headers}{'x-worker'} } = $r->{status};
