@@ -169,13 +169,16 @@ replays: $(replays)
 $(out)/watched/%.o: src/%.c Makefile
 	$(call quiet,CC) mkdir -p $(@D); $(CC) -c -o $@ $< $(cflags) $(watched)
 
-$(out)/replay/%: t/fuzz/%.c t/fuzz/replay.c $(core:$(out)/%=$(out)/watched/%)
+$(out)/replay/%: t/fuzz/%.c t/fuzz/replay.c $(core:$(out)/%=$(out)/watched/%) \
+    $(wildcard t/fuzz/*.h) t/unit/pool.h
 	$(call quiet,CC) mkdir -p $(@D); \
-	$(CC) -o $@ $^ -Isrc/core $(cflags) $(watched) $(ldflags) $(libs)
+	$(CC) -o $@ $(filter-out %.h,$^) -Isrc/core $(cflags) $(watched) \
+	    $(ldflags) $(libs)
 
 fuzzers: $(fuzzers)
 
-$(out)/fuzzer/%: t/fuzz/%.c $(wildcard src/core/*.[ch]) Makefile
+$(out)/fuzzer/%: t/fuzz/%.c $(wildcard src/core/*.[ch] t/fuzz/*.h) \
+    t/unit/pool.h Makefile
 	$(call quiet,CLANG) mkdir -p $(@D); \
 	clang -o $@ $(filter %.c,$^) -Isrc/core -std=gnu11 -g $(watched) \
 	    -fsanitize=fuzzer $(libs)

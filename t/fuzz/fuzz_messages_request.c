@@ -6,32 +6,8 @@
  */
 
 #include "claude_messages.h"
-#include "claude_json_reader.h"
 
-#include "../unit/pool.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-
-#define check(cond)  do { if (!(cond)) { abort(); } } while (0)
-
-
-/* of the Messages body */
-
-typedef struct {
-    unsigned               in_messages:1;
-    unsigned               in_role:1;
-    unsigned               user:1;
-    size_t                 nmessages;
-} body_t;
-
-
-static const claude_model_t  aliases[] = {
-    { claude_string("gpt-4o"), claude_string("claude-opus-5-5") }
-};
-
-static const claude_models_t  models = { aliases, 1, 1 };
+#include "dialect_request.h"
 
 
 static unsigned
@@ -45,7 +21,6 @@ is(const claude_str_t *text, const char *name)
 static claude_rc_t
 on_token(void *ctx, const claude_json_token_t *token)
 {
-    size_t   i;
     body_t  *body;
 
     static const char *const  top[] = {
@@ -57,9 +32,7 @@ on_token(void *ctx, const claude_json_token_t *token)
     body = ctx;
 
     if (token->type == CLAUDE_JSON_NAME && token->depth == 1) {
-        for (i = 0; top[i] && !is(&token->text, top[i]); i++) { /* void */ }
-
-        check(top[i] != NULL);
+        check(is_one_of(&token->text, top));
         body->in_messages = is(&token->text, "messages");
     }
 
@@ -87,44 +60,12 @@ on_token(void *ctx, const claude_json_token_t *token)
 }
 
 
-static void
-check_body(const claude_out_t *out, const claude_request_t *request)
-{
-    body_t                body;
-    unsigned char        *text;
-    claude_json_error_t   error;
-
-    text = malloc(out->size + 1);
-    claude_out_copy(out, text);
-    memset(&body, 0, sizeof(body));
-
-    check(claude_json_read(text, out->size, on_token, &body, &error)
-          == CLAUDE_OK);
-    check(body.nmessages > 0 && body.user);
-    check(request->max_tokens > 0);
-    check(request->model.len > 0 && request->upstream_model.len > 0);
-
-    free(text);
-}
-
-
-static void
-check_fault(const claude_fault_t *fault, size_t size)
-{
-    static const char  chars[] = "abcdefghijklmnopqrstuvwxyz_.[]0123456789";
-
-    check(fault->err > CLAUDE_ERR_NONE && fault->err < CLAUDE_ERR_MAX);
-    check(memchr(fault->param, '\0', CLAUDE_PARAM_MAX));
-    check(strspn(fault->param, chars) == strlen(fault->param));
-    check(fault->offset <= size);
-}
-
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     pool_t            pool;
-    claude_rc_t       rc, counted;
+    unsigned          taken;
+    claude_rc_t       counted;
     claude_out_t      out;
     claude_fault_t    fault;
     claude_request_t  request, count;
@@ -134,27 +75,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
 
     pool_init(&pool, 16 * size + (1 << 18));
-    claude_out_init(&out, &pool.mem, 1 << 26);
 
-    rc = claude_messages_request(&pool.mem, data, size, &models, &out,
-                                 &request, &fault);
+    taken = check_request(&claude_messages, &pool.mem, data, size, on_token,
+                          &request);
 
     check(pool.used <= 8 * size + 65536);
 
-    if (rc == CLAUDE_OK) {
-        check_body(&out, &request);
-
-    } else {
-        check(rc == CLAUDE_INVALID);
-        check_fault(&fault, size);
-    }
+    claude_out_init(&out, &pool.mem, 1 << 26);
 
     counted = claude_messages_count_request(&pool.mem, data, size, &models,
                                             &out, &count, &fault);
 
     check(counted == CLAUDE_OK || counted == CLAUDE_INVALID);
-    check(rc != CLAUDE_OK
-          || (counted == CLAUDE_OK && count.text == request.text));
+    check(!taken || (counted == CLAUDE_OK && count.text == request.text));
 
     pool_free(&pool);
 
