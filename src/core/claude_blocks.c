@@ -1,6 +1,8 @@
 
 #include "claude_blocks.h"
 
+#include "claude_json_writer.h"
+
 #include <string.h>
 
 
@@ -296,4 +298,47 @@ claude_blocks_open(claude_blocks_t *blocks, claude_role_e role)
     blocks->turn = role;
 
     return out;
+}
+
+
+void
+claude_blocks_write_head(claude_out_t *out, const claude_request_t *request)
+{
+    claude_out_literal(out, "{\"model\":\"");
+    claude_out_put(out, request->upstream_model.data,
+                   request->upstream_model.len);
+    claude_out_literal(out, "\",\"max_tokens\":");
+    claude_json_put_uint(out, request->max_tokens);
+    claude_out_literal(out, ",\"stream\":true");
+}
+
+
+void
+claude_blocks_write_output(claude_out_t *out, const char *effort,
+    const claude_str_t *schema)
+{
+    if (effort == NULL && schema->len == 0) {
+        return;
+    }
+
+    claude_out_literal(out, ",\"output_config\":{");
+
+    if (effort) {
+        claude_out_literal(out, "\"effort\":\"");
+        claude_out_put(out, effort, strlen(effort));
+        claude_out_literal(out, "\"");
+    }
+
+    if (schema->len) {
+        if (effort) {
+            claude_out_literal(out, ",");
+        }
+
+        claude_out_literal(out, "\"format\":{\"type\":\"json_schema\","
+                                "\"schema\":");
+        claude_out_link(out, schema->data, schema->len);
+        claude_out_literal(out, "}");
+    }
+
+    claude_out_literal(out, "}");
 }

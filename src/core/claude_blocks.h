@@ -67,6 +67,17 @@ void claude_blocks_init(claude_blocks_t *blocks, claude_mem_t *mem,
 void claude_blocks_begin(claude_blocks_t *blocks, claude_role_e role);
 void claude_blocks_end(claude_blocks_t *blocks, claude_role_e role);
 
+/* a Messages body's begin: model, max_tokens and stream */
+
+void claude_blocks_write_head(claude_out_t *out,
+    const claude_request_t *request);
+
+/* ,"output_config":{…} where there is an effort, or a schema, whose len is 0
+ * where there is none; it is linked */
+
+void claude_blocks_write_output(claude_out_t *out, const char *effort,
+    const claude_str_t *schema);
+
 /* the conversation's end: completes request->conversation, and appends
  * ,"system":[…] where there is one, and ,"messages":[…] to out */
 

@@ -148,12 +148,7 @@ claude_chat_write(claude_chat_parse_t *chat, claude_out_t *out)
 
     request = chat->parse.request;
 
-    claude_out_literal(out, "{\"model\":\"");
-    claude_out_put(out, request->upstream_model.data,
-                   request->upstream_model.len);
-    claude_out_literal(out, "\",\"max_tokens\":");
-    claude_json_put_uint(out, request->max_tokens);
-    claude_out_literal(out, ",\"stream\":true");
+    claude_blocks_write_head(out, request);
 
     claude_tools_write(&chat->tools, out);
     claude_blocks_write(&chat->blocks, out);

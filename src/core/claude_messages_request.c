@@ -19,8 +19,6 @@ static void claude_messages_write_number(claude_out_t *out, const char *name,
     const claude_str_t *number);
 static void claude_messages_write_thinking(claude_messages_parse_t *m,
     claude_out_t *out);
-static void claude_messages_write_output(claude_messages_parse_t *m,
-    claude_out_t *out);
 
 
 claude_rc_t
@@ -165,12 +163,7 @@ claude_messages_write(claude_messages_parse_t *m, claude_out_t *out)
 
     request = m->parse.request;
 
-    claude_out_literal(out, "{\"model\":\"");
-    claude_out_put(out, request->upstream_model.data,
-                   request->upstream_model.len);
-    claude_out_literal(out, "\",\"max_tokens\":");
-    claude_json_put_uint(out, request->max_tokens);
-    claude_out_literal(out, ",\"stream\":true");
+    claude_blocks_write_head(out, request);
 
     claude_blocks_write(&m->blocks, out);
     claude_messages_write_tools(m, out);
@@ -182,7 +175,7 @@ claude_messages_write(claude_messages_parse_t *m, claude_out_t *out)
     }
 
     claude_messages_write_thinking(m, out);
-    claude_messages_write_output(m, out);
+    claude_blocks_write_output(out, m->effort, &m->schema);
 
     claude_messages_write_number(out, ",\"temperature\":", &m->temperature);
     claude_messages_write_number(out, ",\"top_p\":", &m->top_p);
@@ -223,36 +216,6 @@ claude_messages_write_thinking(claude_messages_parse_t *m, claude_out_t *out)
         claude_out_literal(out, ",\"display\":\"");
         claude_out_put(out, m->display, strlen(m->display));
         claude_out_literal(out, "\"");
-    }
-
-    claude_out_literal(out, "}");
-}
-
-
-static void
-claude_messages_write_output(claude_messages_parse_t *m, claude_out_t *out)
-{
-    if (m->effort == NULL && m->schema.len == 0) {
-        return;
-    }
-
-    claude_out_literal(out, ",\"output_config\":{");
-
-    if (m->effort) {
-        claude_out_literal(out, "\"effort\":\"");
-        claude_out_put(out, m->effort, strlen(m->effort));
-        claude_out_literal(out, "\"");
-    }
-
-    if (m->schema.len) {
-        if (m->effort) {
-            claude_out_literal(out, ",");
-        }
-
-        claude_out_literal(out, "\"format\":{\"type\":\"json_schema\","
-                                "\"schema\":");
-        claude_out_link(out, m->schema.data, m->schema.len);
-        claude_out_literal(out, "}");
     }
 
     claude_out_literal(out, "}");

@@ -18,8 +18,6 @@ static void claude_responses_write(claude_responses_parse_t *self,
     claude_out_t *out);
 static void claude_responses_write_thinking(claude_responses_parse_t *self,
     claude_out_t *out);
-static void claude_responses_write_config(claude_responses_parse_t *self,
-    claude_out_t *out);
 static void claude_responses_oneline(claude_mem_t *mem, claude_str_t *raw);
 
 
@@ -204,17 +202,12 @@ claude_responses_write(claude_responses_parse_t *self, claude_out_t *out)
 
     request = self->parse.request;
 
-    claude_out_literal(out, "{\"model\":\"");
-    claude_out_put(out, request->upstream_model.data,
-                   request->upstream_model.len);
-    claude_out_literal(out, "\",\"max_tokens\":");
-    claude_json_put_uint(out, request->max_tokens);
-    claude_out_literal(out, ",\"stream\":true");
+    claude_blocks_write_head(out, request);
 
     claude_blocks_write(&self->blocks, out);
     claude_tools_write(&self->tools, out);
     claude_responses_write_thinking(self, out);
-    claude_responses_write_config(self, out);
+    claude_blocks_write_output(out, self->effort, &self->schema);
 
     claude_out_literal(out, "}");
 }
@@ -259,35 +252,4 @@ claude_responses_write_thinking(claude_responses_parse_t *self,
         claude_out_literal(out, ",\"top_p\":");
         claude_out_link(out, self->top_p.data, self->top_p.len);
     }
-}
-
-
-static void
-claude_responses_write_config(claude_responses_parse_t *self,
-    claude_out_t *out)
-{
-    if (self->effort == NULL && self->schema.len == 0) {
-        return;
-    }
-
-    claude_out_literal(out, ",\"output_config\":{");
-
-    if (self->effort) {
-        claude_out_literal(out, "\"effort\":\"");
-        claude_out_put(out, self->effort, strlen(self->effort));
-        claude_out_literal(out, "\"");
-    }
-
-    if (self->schema.len) {
-        if (self->effort) {
-            claude_out_literal(out, ",");
-        }
-
-        claude_out_literal(out, "\"format\":{\"type\":\"json_schema\","
-                                "\"schema\":");
-        claude_out_link(out, self->schema.data, self->schema.len);
-        claude_out_literal(out, "}");
-    }
-
-    claude_out_literal(out, "}");
 }
