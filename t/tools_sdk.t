@@ -119,13 +119,13 @@ is_deeply(json_decode($r->json->{choices}[0]{message}{content}), { n => 7 },
 is_deeply($sdk->last_request->{json}{output_config}{format}{schema},
     $format{json_schema}{schema}, 'which the API is told');
 is_error(chat('[[stub text="{\"n\":\"x\"}"]]', response_format => \%format),
-    502, 'upstream_error', 'one that does not is an error');
+    502, 'invalid_answer', 'one that does not is an error');
 $r = chat('[[stub text="{\"any\":[1]}"]]',
     response_format => { type => 'json_object' });
 is_deeply(json_decode($r->json->{choices}[0]{message}{content}),
     { any => [1] }, 'json_object');
 is_error(chat('[[stub text="no object"]]',
-    response_format => { type => 'json_object' }), 502, 'upstream_error',
+    response_format => { type => 'json_object' }), 502, 'invalid_answer',
     'nothing else than an object');
 
 # thinking

@@ -220,6 +220,11 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
         502, 1, "api_error", "upstream_error",
         "The model's API failed", NULL, NULL },
 
+    [CLAUDE_ERR_MISFIT] = {
+        502, 0, "api_error", "invalid_answer",
+        "The model's answer does not fit the format that was asked for", NULL,
+        "It was billed; ask again, or for a simpler schema." },
+
     [CLAUDE_ERR_UNAVAILABLE] = {
         503, 1, "api_error", "service_unavailable",
         "The model can't be reached at the moment", NULL, NULL },
@@ -256,6 +261,7 @@ static const claude_error_upstream_t  claude_error_upstream[] = {
     { claude_string("request_too_large"), CLAUDE_ERR_TOO_LARGE },
     { claude_string("rate_limit_error"), CLAUDE_ERR_RATE_UPSTREAM },
     { claude_string("timeout_error"), CLAUDE_ERR_TIMEOUT },
+    { claude_string("invalid_answer_error"), CLAUDE_ERR_MISFIT },
     { claude_string("overloaded_error"), CLAUDE_ERR_OVERLOADED }
 };
 

@@ -69,6 +69,7 @@ typedef enum {
     CLAUDE_ERR_INTERNAL,            /* 500 internal_error */
     CLAUDE_ERR_UPSTREAM,            /* 502 bad_gateway: broken, garbage */
     CLAUDE_ERR_UPSTREAM_FAILED,     /* 502 upstream_error: upstream's 5xx */
+    CLAUDE_ERR_MISFIT,              /* 502 invalid_answer: not its schema's */
     CLAUDE_ERR_UNAVAILABLE,         /* 503 service_unavailable */
     CLAUDE_ERR_BUSY,                /* 503 server_busy: admin, no thread */
     CLAUDE_ERR_STORE,               /* 503 store_unavailable: not durable */

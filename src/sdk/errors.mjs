@@ -46,12 +46,13 @@ export class ApiError extends Error {
    * @param {number} status HTTP status
    * @param {string} message for the client; no secrets
    * @param {Record<string, string>} [headers] more response headers
+   * @param {string} [type] where the status has not one of its own
    */
-  constructor(status, message, headers = {}) {
+  constructor(status, message, headers = {}, type = TYPES[status]) {
     super(message);
     this.name = 'ApiError';
     this.status = status;
-    this.type = TYPES[status] ?? 'api_error';
+    this.type = type ?? 'api_error';
     this.headers = headers;
   }
 

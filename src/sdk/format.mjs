@@ -11,6 +11,8 @@ import { narrow } from './schema.mjs';
 import { readJson } from './tools.mjs';
 
 const MOST_TEXT = 32 * 1024 * 1024;
+/** A type of the bridge's own: what was billed is not to be asked again. */
+const MISFIT = 'invalid_answer_error';
 const ENDED = ['end_turn', 'stop_sequence'];
 
 /**
@@ -52,7 +54,7 @@ export async function* checked(events, { schema }) {
       + 'large to be checked against its schema');
     if (ENDED.includes(event.delta?.stop_reason) && !isFitting(text, schema)) {
       throw new ApiError(502, 'the model\'s answer does not fit the schema '
-        + 'that was asked for');
+        + 'that was asked for', {}, MISFIT);
     }
     yield event;
   }

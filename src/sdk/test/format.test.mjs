@@ -164,6 +164,7 @@ describe('by the bridge', () => {
     const { events } = await ask(schema, bad);
     assert.equal(events.at(-1).type, 'error');
     assert.match(events.at(-1).error.message, /does not fit the schema/);
+    assert.equal(events.at(-1).error.type, 'invalid_answer_error');
     assert.ok(!events.some(({ type }) => type === 'message_delta'));
     const whole = await ask(schema, bad, { stream: false });
     assert.equal(whole.status, 502);
