@@ -5,11 +5,13 @@ import { createLog } from './log.mjs';
 import { Pool } from './pool.mjs';
 import { createBridge } from './server.mjs';
 import { readSettings, SettingsError } from './settings.mjs';
-import { listen } from './socket.mjs';
+import { Place } from './socket.mjs';
 
 const MISUSED = 2;
 /** ms after which a connection that fell idle is closed on the way out. */
 const LOOK_AGAIN = 50;
+/** ms in which a bridge that is to take over must have a process parked. */
+const READY = 60000;
 
 async function main() {
   const settings = readSettings(process.env);
@@ -20,18 +22,53 @@ async function main() {
   const launcher = new Launcher(settings, log);
   const pool = new Pool(launcher, settings, log);
   const server = createBridge({ pool, settings, log });
-  const stopped = signalled();
-  await listen(server, settings.socket);
-  await launcher.prepare();
+  const place = new Place(server, settings.socket);
+  const stopped = signalled('SIGTERM', 'SIGINT');
+  const relieved = signalled('SIGUSR2');
+  const calls = countCalls(server);
+  if (settings.takeOver) await ready(launcher, pool, settings.pool, stopped);
+  if (!stopped.signal) await place.listen(settings);
+  if (!settings.takeOver) await launcher.prepare();
   pool.fill();
   log.info('listening', { socket: settings.socket, pid: process.pid });
-  const signal = await stopped;
-  log.info('stopping', { signal });
-  await drain(server, pool, settings.shutdownTimeout);
+  await Promise.race([stopped, relieved, place.replaced()]);
+  if (!stopped.signal) {
+    log.info('relieved');
+    await Promise.race([stopped, relieve(server, pool, place, calls)]);
+  }
+  if (stopped.signal) {
+    log.info('stopping', { signal: stopped.signal });
+    await drain(server, pool, place, settings.shutdownTimeout);
+  }
   await pool.stop();
   server.closeAllConnections();
   await launcher.remove();
   log.info('stopped');
+}
+
+/** What takes over must be able to answer at once. */
+async function ready(launcher, pool, wanted, stopped) {
+  await launcher.prepare();
+  pool.fill();
+  const end = Date.now() + READY;
+  while (wanted > 0 && !pool.health().ready && !stopped.signal) {
+    if (Date.now() > end) {
+      await pool.stop();
+      await launcher.remove();
+      throw new Error('no process is ready: nothing is taken over');
+    }
+    await new Promise((resolve) => { setTimeout(resolve, LOOK_AGAIN); });
+  }
+}
+
+/** @returns {{running: number}} what is being answered, kept up to date */
+function countCalls(server) {
+  const calls = { running: 0 };
+  server.on('request', (req, res) => {
+    calls.running++;
+    res.once('close', () => { calls.running--; });
+  });
+  return calls;
 }
 
 /**
@@ -44,21 +81,45 @@ function forgetEnvironment() {
   }
 }
 
-function signalled() {
-  return new Promise((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT']) process.on(name, resolve);
+/** @returns {Promise} with the signal that came as its `signal` */
+function signalled(...names) {
+  const came = new Promise((resolve) => {
+    for (const name of names) {
+      process.on(name, () => {
+        came.signal ??= name;
+        resolve();
+      });
+    }
   });
+  return came;
+}
+
+/**
+ * Another bridge has the socket. What is open here goes on to its end, and is
+ * ended by the client: nginx may send the next request on an idle connection
+ * at the moment that it is closed, and can't tell then whether that came in.
+ */
+async function relieve(server, pool, place, calls) {
+  const closed = new Promise((resolve) => { server.once('close', resolve); });
+  await place.leave();
+  const looking = setInterval(() => server.getConnections((error, open) => {
+    if (!error && open <= calls.running) pool.drain();
+  }), LOOK_AGAIN);
+  await closed;
+  clearInterval(looking);
 }
 
 /** Takes no more, and waits for what runs, but not for ever. */
-async function drain(server, pool, timeout) {
+async function drain(server, pool, place, timeout) {
   pool.drain();
+  const closed = new Promise((resolve) => { server.once('close', resolve); });
+  await place.leave();
   const idle = setInterval(() => server.closeIdleConnections(), LOOK_AGAIN);
   let deadline;
-  await new Promise((resolve) => {
-    server.close(resolve);
+  const late = new Promise((resolve) => {
     deadline = setTimeout(resolve, timeout);
   });
+  await Promise.race([closed, late]);
   clearInterval(idle);
   clearTimeout(deadline);
 }

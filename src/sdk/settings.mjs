@@ -4,8 +4,9 @@ import { availableParallelism, cpus } from 'node:os';
 import path from 'node:path';
 
 import { LEVELS } from './log.mjs';
+import { BESIDE } from './socket.mjs';
 
-const MOST_SOCKET_PATH = 107;
+const MOST_SOCKET_PATH = 107 - BESIDE.length;
 const UNITS = { ms: 1, s: 1000, m: 60000 };
 const SIZES = { '': 1, k: 1024, m: 1024 * 1024 };
 const NETWORK = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY',
@@ -33,6 +34,8 @@ export function readSettings(env) {
   const pool = integer(env, 'POOL', 2, 0, 1000);
   const settings = {
     socket: absolute(env, 'SOCKET', '/run/claude/sdk.sock'),
+    inherited: isInherited(env),
+    takeOver: flag(env, 'TAKE_OVER', 'off'),
     dir: absolute(env, 'DIR', '/run/claude/bridge'),
     claude: absolute(env, 'CLAUDE', null),
     pool,
@@ -71,6 +74,11 @@ function network(env) {
   return Object.fromEntries(NETWORK
     .filter((name) => env[name])
     .map((name) => [name, env[name]]));
+}
+
+/** Whether systemd has made the socket, and hands it to this process. */
+function isInherited({ LISTEN_FDS: fds, LISTEN_PID: pid }) {
+  return fds === '1' && pid === String(process.pid);
 }
 
 function cores() {

@@ -4,7 +4,8 @@ import { test } from 'node:test';
 import { readSettings } from '../settings.mjs';
 
 const BAD = {
-  CLAUDE_BRIDGE_SOCKET: ['sock', `/${'s'.repeat(107)}`],
+  CLAUDE_BRIDGE_SOCKET: ['sock', `/${'s'.repeat(103)}`],
+  CLAUDE_BRIDGE_TAKE_OVER: ['yes'],
   CLAUDE_BRIDGE_DIR: ['work'],
   CLAUDE_BRIDGE_CLAUDE: ['claude'],
   CLAUDE_BRIDGE_POOL: ['-1', '1.5', 'x', '1001', '0x1'],

@@ -152,3 +152,66 @@ test('a directory that others can write to is refused', async () => {
   assert.equal((await second.exited).code, 1);
   assert.match(second.log.at(-1).error, /^CLAUDE_BRIDGE_DIR: /);
 });
+
+/** The answer after which a connection is to be closed. */
+function lastOn(get) {
+  return until(async () => {
+    const answer = await get();
+    return answer.headers.connection === 'close' && answer;
+  }, 'connection: close');
+}
+
+test('a bridge takes over: nothing is lost, the old one ends its answers',
+  async () => {
+    bridge = await Bridge.start(stub);
+    const { done } = await hanging();
+    const { Agent } = await import('node:http');
+    const agent = new Agent({ keepAlive: true, socketPath: bridge.socket });
+    const get = () => finish(bridge.open({
+      path: '/health', method: 'GET', agent }));
+    await get();
+    const old = bridge;
+    bridge = await Bridge.launch({ ANTHROPIC_BASE_URL: stub.url,
+      CLAUDE_BRIDGE_TAKE_OVER: 'on' }, old.root);
+    await until(() => old.log.some(({ event }) => event === 'relieved'));
+    assert.equal((await lastOn(get)).json.status, 'ok');
+    agent.destroy();
+    assert.equal(old.exit, null);
+    assert.equal((await bridge.ask('[[stub text=new]]')).status, 200);
+    assert.equal(bridge.pids('answering').length
+      + bridge.pids('gone').length, 1);
+    stub.release();
+    assert.equal(textOf((await done).events), '1 2 3 4 ');
+    assert.deepEqual(await old.exited, { code: 0, signal: null });
+    assert.ok(existsSync(bridge.socket));
+    assert.equal(statSync(bridge.socket).mode & 0o7777, 0o660);
+    assert.equal((await bridge.ask('[[stub text=on]]')).status, 200);
+  });
+
+test('one that can\'t answer takes nothing over', async () => {
+  bridge = await Bridge.start(stub);
+  const second = await Bridge.launch({ CLAUDE_BRIDGE_TAKE_OVER: 'on',
+    CLAUDE_BRIDGE_CLAUDE: '/nowhere' }, bridge.root);
+  await until(() => second.log.some(({ event }) =>
+    event === 'claude_missing'));
+  assert.equal((await bridge.ask('[[stub text=fine]]')).status, 200);
+  second.child.kill('SIGTERM');
+  assert.equal((await second.exited).code, 0);
+  assert.ok(existsSync(bridge.socket));
+  assert.equal((await bridge.ask('[[stub text=fine]]')).status, 200);
+});
+
+test('SIGUSR2 ends it without haste: open connections are served',
+  async () => {
+    bridge = await Bridge.start(stub);
+    const { Agent } = await import('node:http');
+    const agent = new Agent({ keepAlive: true, socketPath: bridge.socket });
+    const get = () => finish(bridge.open({
+      path: '/health', method: 'GET', agent }));
+    await get();
+    bridge.child.kill('SIGUSR2');
+    await until(() => !existsSync(bridge.socket), 'the socket gone');
+    assert.equal((await lastOn(get)).status, 200);
+    assert.deepEqual(await bridge.exited, { code: 0, signal: null });
+    agent.destroy();
+  });
