@@ -38,8 +38,8 @@ say = $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 quiet = @$(say) "  $(1)  $@";
 
 
-.PHONY: all module run test check-clients bench fuzz sanitize deps crash
-.PHONY: clean help
+.PHONY: all module run test check-clients check-nginx bench fuzz sanitize deps
+.PHONY: crash clean help
 .PHONY: units replays fuzzers FORCE
 
 all: module $(out)/claude-keys	## build the module and claude-keys
@@ -64,6 +64,10 @@ check-clients:	## let Claude Code, Codex and opencode work (1 GB of npm)
 	@src/tools/claude-deps.sh check-clients
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
 	@exec prove -v t/tools/check.pl
+
+check-nginx:	## build NGINX_SRC, and run the black-box suite with it
+	@src/tools/claude-deps.sh test
+	@exec t/versions/check.pl $(NGINX_SRC) $(TESTS)
 
 bench:	## what a request and a stream cost, beside plain proxy_pass
 	@src/tools/claude-deps.sh bench

@@ -65,6 +65,7 @@ packages() {
 
     [ "$what" != test ] || missing <<- END
 	chromium chromium
+	prometheus prometheus promtool
 	END
 
     [ "$what" != bench ] || missing <<- END
