@@ -14,6 +14,13 @@ use Claude::Test ();
 
 my %places = (
     '/etc/nginx/claude' => 'etc',
+    '/etc/nginx/nginx.conf' => 'nginx.conf',
+    '/usr/lib/nginx/modules' => 'modules',
+    '/run/nginx.pid' => 'nginx.pid',
+    '/run/claude/sdk.sock' => 'bridge/sock',
+    '/var/log/nginx/error.log' => 'error.log',
+    '/var/log/nginx/claude-audit.log' => 'audit.log',
+    '/srv/nginx-claude' => 'srv',
     '/var/lib/nginx-claude' => 'keys',
     '/var/backups/claude' => 'backups',
     '/var/tmp' => 'var-tmp',
@@ -52,17 +59,23 @@ sub command {
     write_file("$self->{dir}/bin/$name", "#!/bin/sh\n$text", 0755);
 }
 
-# the blocks of code of this kind under a heading
+# the blocks of code of this kind under a heading, also those in a list
 sub blocks {
     my ($self, $heading, $kind) = @_;
     my $text = read_file(Claude::Test::root() . "/$self->{file}");
     my ($part) = $text =~ /^\#+ \Q$heading\E\n(.*?)(?=^\#+ |\z)/ms
         or die "$self->{file} has no $heading\n";
-    return $part =~ /^```\Q$kind\E\n(.*?)^```$/mgs;
+    my @blocks;
+    while ($part =~ /^( *)```\Q$kind\E\n(.*?)^\1```$/mgs) {
+        my ($indent, $block) = ($1, $2);
+        push @blocks, $block =~ s/^$indent//gmr;
+    }
+    return @blocks;
 }
 
 # runs the commands under a heading, one after another; what they do with
-# systemctl is done by the code given, in between
+# systemctl is done by the code given, in between: under the verb for nginx
+# (reload => sub), under both for others ('restart claude-bridge' => sub)
 sub follow {
     my ($self, $heading, %do) = @_;
     my @blocks = $self->blocks($heading, 'sh')
@@ -73,7 +86,8 @@ sub follow {
 
 sub place {
     my ($self, $text) = @_;
-    $text =~ s/\Q$_\E/$self->{dir}\/$places{$_}/g for sort keys %places;
+    my $all = join '|', map { quotemeta } reverse sort keys %places;
+    $text =~ s/($all)/$self->{dir}\/$places{$1}/g;
     $text =~ s/-o www-data -g www-data // unless $self->{world}{user};
     return $text;
 }
@@ -84,9 +98,12 @@ sub shell {
     my $cwd = '/';
 
     # up to a systemctl, which the test does itself
-    for my $part (split /^(systemctl \w+ nginx)$/m, $self->place($text)) {
-        if ($part =~ /^systemctl (\w+)/) {
-            ($do{$1} // die "nobody does systemctl $1\n")->();
+    for my $part (split /^(systemctl [\w-]+ [\w@.-]+)$/m,
+        $self->place($text))
+    {
+        if ($part =~ /^systemctl ((\S+) (\S+))$/) {
+            my $name = $3 eq 'nginx' ? $2 : $1;
+            ($do{$name} // die "nobody does systemctl $name\n")->();
             next;
         }
         next unless $part =~ /\S/;
