@@ -121,10 +121,7 @@ static const claude_parse_place_t  claude_chat_file_place = {
 };
 
 
-static const struct {
-    claude_str_t           name;
-    claude_chat_part_e     type;
-} claude_chat_parts[] = {
+static const claude_parse_choice_t  claude_chat_parts[] = {
     { claude_string("text"), CLAUDE_CHAT_PART_TEXT },
     { claude_string("image_url"), CLAUDE_CHAT_PART_IMAGE },
     { claude_string("refusal"), CLAUDE_CHAT_PART_REFUSAL },
@@ -158,20 +155,7 @@ claude_chat_on_part_type(claude_parse_t *parse,
 {
     claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
 
-    unsigned             i;
-    const claude_str_t  *name;
-
-    for (i = 0; claude_chat_parts[i].name.len; i++) {
-        name = &claude_chat_parts[i].name;
-
-        if (name->len == token->text.len
-            && memcmp(name->data, token->text.data, name->len) == 0)
-        {
-            break;
-        }
-    }
-
-    chat->part.type = claude_chat_parts[i].type;
+    chat->part.type = claude_parse_choose(claude_chat_parts, &token->text);
 }
 
 

@@ -8,8 +8,6 @@
 #define CLAUDE_CHAT_TOKENS_MAX  10000000
 
 
-static void claude_chat_on_model(claude_parse_t *parse,
-    const claude_json_token_t *token);
 static void claude_chat_on_messages(claude_parse_t *parse,
     const claude_json_token_t *token);
 static void claude_chat_on_max_tokens(claude_parse_t *parse,
@@ -45,7 +43,7 @@ static void claude_chat_on_parallel(claude_parse_t *parse,
 static const claude_parse_field_t  claude_chat_fields[] = {
 
     { claude_string("model"),
-      CLAUDE_PARSE_STRING, 0, 0, claude_chat_on_model,
+      CLAUDE_PARSE_STRING, 0, 0, claude_parse_model,
       "must be the name of a model" },
 
     { claude_string("messages"),
@@ -208,50 +206,6 @@ static const claude_parse_place_t  claude_chat_modality_place = {
 };
 
 
-/* OpenAI's efforts and Anthropic's */
-
-static const struct {
-    claude_str_t           name;
-    const char            *effort;  /* NULL: no thinking at all */
-} claude_chat_efforts[] = {
-    { claude_string("none"), NULL },
-    { claude_string("minimal"), "low" },
-    { claude_string("low"), "low" },
-    { claude_string("medium"), "medium" },
-    { claude_string("high"), "high" },
-    { claude_string("xhigh"), "xhigh" },
-    { claude_string("max"), "max" }
-};
-
-#define CLAUDE_CHAT_EFFORTS                                                   \
-    (sizeof(claude_chat_efforts) / sizeof(claude_chat_efforts[0]))
-
-
-static void
-claude_chat_on_model(claude_parse_t *parse,
-    const claude_json_token_t *token)
-{
-    claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
-
-    claude_str_t       name;
-    claude_request_t  *request;
-
-    request = parse->request;
-
-    name = claude_parse_keep(parse, token);
-
-    request->model = name;
-    request->upstream_model = claude_models_find(parse->models, &name);
-
-    if (request->upstream_model.len == 0) {
-        claude_parse_fail(parse, CLAUDE_ERR_MODEL, NULL, NULL);
-        return;
-    }
-
-    chat->has_model = 1;
-}
-
-
 static void
 claude_chat_on_messages(claude_parse_t *parse,
     const claude_json_token_t *token)
@@ -376,23 +330,9 @@ claude_chat_on_effort(claude_parse_t *parse,
 {
     claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
 
-    size_t               i;
-    const claude_str_t  *name;
-
-    for (i = 0; i < CLAUDE_CHAT_EFFORTS; i++) {
-        name = &claude_chat_efforts[i].name;
-
-        if (name->len == token->text.len
-            && memcmp(name->data, token->text.data, name->len) == 0)
-        {
-            chat->effort = claude_chat_efforts[i].effort;
-            chat->no_thinking = (chat->effort == NULL);
-            return;
-        }
+    if (claude_parse_effort(parse, token, &chat->effort) == CLAUDE_OK) {
+        chat->no_thinking = (chat->effort == NULL);
     }
-
-    claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
-             "must be none, minimal, low, medium, high, xhigh or max");
 }
 
 

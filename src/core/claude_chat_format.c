@@ -60,10 +60,7 @@ static const claude_parse_place_t  claude_chat_schema_place = {
 };
 
 
-static const struct {
-    claude_str_t           name;
-    claude_chat_format_e   format;
-} claude_chat_formats[] = {
+static const claude_parse_choice_t  claude_chat_formats[] = {
     { claude_string("text"), CLAUDE_CHAT_FORMAT_TEXT },
     { claude_string("json_object"), CLAUDE_CHAT_FORMAT_OBJECT },
     { claude_string("json_schema"), CLAUDE_CHAT_FORMAT_SCHEMA },
@@ -86,22 +83,12 @@ claude_chat_on_format_type(claude_parse_t *parse,
 {
     claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
 
-    unsigned             i;
-    const claude_str_t  *name;
+    chat->format = claude_parse_choose(claude_chat_formats, &token->text);
 
-    for (i = 0; claude_chat_formats[i].name.len; i++) {
-        name = &claude_chat_formats[i].name;
-
-        if (name->len == token->text.len
-            && memcmp(name->data, token->text.data, name->len) == 0)
-        {
-            chat->format = claude_chat_formats[i].format;
-            return;
-        }
+    if (chat->format == CLAUDE_CHAT_FORMAT_NONE) {
+        claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
+                          "must be text, json_object or json_schema");
     }
-
-    claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
-                      "must be text, json_object or json_schema");
 }
 
 

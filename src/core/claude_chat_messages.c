@@ -78,10 +78,7 @@ static const claude_parse_place_t  claude_chat_message_place = {
     claude_chat_message_fields, NULL, claude_chat_message_end
 };
 
-static const struct {
-    claude_str_t           name;
-    claude_chat_role_e     role;
-} claude_chat_roles[] = {
+static const claude_parse_choice_t  claude_chat_roles[] = {
     { claude_string("user"), CLAUDE_CHAT_USER },
     { claude_string("assistant"), CLAUDE_CHAT_ASSISTANT },
     { claude_string("system"), CLAUDE_CHAT_SYSTEM },
@@ -180,24 +177,14 @@ claude_chat_on_role(claude_parse_t *parse,
 {
     claude_chat_parse_t *chat = (claude_chat_parse_t *) parse;
 
-    unsigned             i;
-    const claude_str_t  *name;
+    chat->message.role = claude_parse_choose(claude_chat_roles, &token->text);
+    chat->blocks.role = claude_chat_blocks_role[chat->message.role];
 
-    for (i = 0; claude_chat_roles[i].name.len; i++) {
-        name = &claude_chat_roles[i].name;
-
-        if (name->len == token->text.len
-            && memcmp(name->data, token->text.data, name->len) == 0)
-        {
-            chat->message.role = claude_chat_roles[i].role;
-            chat->blocks.role = claude_chat_blocks_role[chat->message.role];
-            return;
-        }
+    if (chat->message.role == CLAUDE_CHAT_NOBODY) {
+        claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
+                          "must be system, developer, user, assistant "
+                          "or tool");
     }
-
-    claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
-                      "must be system, developer, user, assistant "
-                      "or tool");
 }
 
 

@@ -118,7 +118,6 @@ typedef struct {
     claude_chat_role_e     last_role;
     unsigned               last_blank:1;
 
-    unsigned               has_model:1;
     unsigned               has_messages:1;
     unsigned               has_stream_options:1;
     unsigned               has_json_schema:1;

@@ -86,7 +86,7 @@ claude_chat_finish(claude_chat_parse_t *chat)
 
     request = chat->parse.request;
 
-    if (!chat->has_model) {
+    if (chat->parse.request->upstream_model.len == 0) {
         claude_parse_fail(&chat->parse, CLAUDE_ERR_MISSING, "model", NULL);
         return;
     }

@@ -10,8 +10,6 @@
 #define CLAUDE_MESSAGES_BILLING     "x-anthropic-billing-header:"
 
 
-static void claude_messages_on_model(claude_parse_t *parse,
-    const claude_json_token_t *token);
 static void claude_messages_on_messages(claude_parse_t *parse,
     const claude_json_token_t *token);
 static void claude_messages_on_max_tokens(claude_parse_t *parse,
@@ -59,7 +57,7 @@ static void claude_messages_on_server(claude_parse_t *parse,
 static const claude_parse_field_t  claude_messages_fields[] = {
 
     { claude_string("model"), CLAUDE_PARSE_STRING, 0, 0,
-      claude_messages_on_model, "must be the name of a model" },
+      claude_parse_model, "must be the name of a model" },
 
     { claude_string("messages"), CLAUDE_PARSE_ANY, 0, 0,
       claude_messages_on_messages, NULL },
@@ -132,29 +130,6 @@ static const claude_parse_place_t  claude_messages_stops = {
 static const claude_parse_place_t  claude_messages_servers = {
     NULL, claude_messages_on_server, NULL
 };
-
-
-static void
-claude_messages_on_model(claude_parse_t *parse,
-    const claude_json_token_t *token)
-{
-    claude_str_t              name;
-    claude_messages_parse_t  *m;
-
-    m = (claude_messages_parse_t *) parse;
-
-    name = claude_parse_keep(parse, token);
-
-    parse->request->model = name;
-    parse->request->upstream_model = claude_models_find(parse->models, &name);
-
-    if (parse->request->upstream_model.len == 0) {
-        claude_parse_fail(parse, CLAUDE_ERR_MODEL, NULL, NULL);
-        return;
-    }
-
-    m->has_model = 1;
-}
 
 
 static void

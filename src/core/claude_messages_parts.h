@@ -144,7 +144,6 @@ struct claude_messages_parse_s {
     size_t                 ntools;
 
     unsigned               counting:1;  /* max_tokens may be missing */
-    unsigned               has_model:1;
     unsigned               has_messages:1;
     unsigned               has_single:1;
     unsigned               single:1;    /* disable_parallel_tool_use */

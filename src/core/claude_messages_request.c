@@ -123,7 +123,7 @@ claude_messages_finish(claude_messages_parse_t *m)
 
     parse = &m->parse;
 
-    if (!m->has_model) {
+    if (m->parse.request->upstream_model.len == 0) {
         claude_parse_fail(parse, CLAUDE_ERR_MISSING, "model", NULL);
         return;
     }

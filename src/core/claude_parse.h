@@ -73,6 +73,14 @@ typedef struct {
 } claude_parse_frame_t;
 
 
+/* what a name stands for; the last row, of no name, is for any other */
+
+typedef struct {
+    claude_str_t           name;
+    unsigned               value;
+} claude_parse_choice_t;
+
+
 /* any value where a text is expected */
 
 typedef struct {
@@ -158,9 +166,24 @@ claude_str_t claude_parse_keep(claude_parse_t *parse,
 void claude_parse_record(claude_parse_text_t *text,
     const claude_json_token_t *token);
 
+unsigned claude_parse_choose(const claude_parse_choice_t *choices,
+    const claude_str_t *name);
+
 /* whether text is white space alone, as the API sees it */
 
 unsigned claude_parse_blank(const claude_str_t *text);
+
+/* the field "model" of every dialect; request->upstream_model.len is 0 until
+ * then, and stays so with CLAUDE_ERR_MODEL */
+
+void claude_parse_model(claude_parse_t *parse,
+    const claude_json_token_t *token);
+
+/* an effort as OpenAI names it, as Anthropic does: one of output_config, or
+ * NULL, which is none at all.  CLAUDE_INVALID with the fault. */
+
+claude_rc_t claude_parse_effort(claude_parse_t *parse,
+    const claude_json_token_t *token, const char **effort);
 
 #define claude_parse_is(str, s)                                               \
     ((str)->len == sizeof(s) - 1 && memcmp((str)->data, s, sizeof(s) - 1) == 0)

@@ -5,8 +5,6 @@
 #define CLAUDE_RESPONSES_TOKENS_MAX  10000000
 
 
-static void claude_responses_on_model(claude_parse_t *parse,
-    const claude_json_token_t *token);
 static void claude_responses_on_input(claude_parse_t *parse,
     const claude_json_token_t *token);
 static void claude_responses_on_instructions(claude_parse_t *parse,
@@ -59,7 +57,7 @@ static const claude_parse_field_t  claude_responses_fields[] = {
 
     { claude_string("model"),
       CLAUDE_PARSE_STRING, 0, 0,
-      claude_responses_on_model,
+      claude_parse_model,
       "must be the name of a model" },
 
     { claude_string("input"),
@@ -201,31 +199,6 @@ const claude_parse_place_t  claude_responses_top = {
 static const claude_parse_place_t  claude_responses_include_place = {
     NULL, claude_responses_on_included, NULL
 };
-
-
-static void
-claude_responses_on_model(claude_parse_t *parse,
-    const claude_json_token_t *token)
-{
-    claude_responses_parse_t *self = (claude_responses_parse_t *) parse;
-
-    claude_str_t       name;
-    claude_request_t  *request;
-
-    request = parse->request;
-
-    name = claude_parse_keep(parse, token);
-
-    request->model = name;
-    request->upstream_model = claude_models_find(parse->models, &name);
-
-    if (request->upstream_model.len == 0) {
-        claude_parse_fail(parse, CLAUDE_ERR_MODEL, NULL, NULL);
-        return;
-    }
-
-    self->has_model = 1;
-}
 
 
 static void

@@ -89,10 +89,7 @@ static const claude_parse_place_t  claude_responses_item_place = {
 
 /* hosted: what OpenAI's own tools did, which the model can't be told */
 
-static const struct {
-    claude_str_t            name;
-    claude_responses_kind_e kind;
-} claude_responses_kinds[] = {
+static const claude_parse_choice_t  claude_responses_kinds[] = {
     { claude_string("message"), CLAUDE_RESPONSES_ITEM_MESSAGE },
     { claude_string("function_call"), CLAUDE_RESPONSES_ITEM_CALL },
     { claude_string("function_call_output"), CLAUDE_RESPONSES_ITEM_OUTPUT },
@@ -118,10 +115,7 @@ static const struct {
 };
 
 
-static const struct {
-    claude_str_t           name;
-    claude_role_e          role;
-} claude_responses_roles[] = {
+static const claude_parse_choice_t  claude_responses_roles[] = {
     { claude_string("user"), CLAUDE_ROLE_USER },
     { claude_string("assistant"), CLAUDE_ROLE_ASSISTANT },
     { claude_string("system"), CLAUDE_ROLE_SYSTEM },
@@ -164,20 +158,8 @@ claude_responses_on_type(claude_parse_t *parse,
 {
     claude_responses_parse_t *self = (claude_responses_parse_t *) parse;
 
-    unsigned             i;
-    const claude_str_t  *name;
-
-    for (i = 0; claude_responses_kinds[i].name.len; i++) {
-        name = &claude_responses_kinds[i].name;
-
-        if (name->len == token->text.len
-            && memcmp(name->data, token->text.data, name->len) == 0)
-        {
-            break;
-        }
-    }
-
-    self->item.kind = claude_responses_kinds[i].kind;
+    self->item.kind = claude_parse_choose(claude_responses_kinds,
+                                          &token->text);
 }
 
 
@@ -187,22 +169,13 @@ claude_responses_on_role(claude_parse_t *parse,
 {
     claude_responses_parse_t *self = (claude_responses_parse_t *) parse;
 
-    unsigned             i;
-    const claude_str_t  *name;
+    self->item.role = claude_parse_choose(claude_responses_roles,
+                                          &token->text);
 
-    for (i = 0; claude_responses_roles[i].name.len; i++) {
-        name = &claude_responses_roles[i].name;
-
-        if (name->len == token->text.len
-            && memcmp(name->data, token->text.data, name->len) == 0)
-        {
-            self->item.role = claude_responses_roles[i].role;
-            return;
-        }
+    if (self->item.role == CLAUDE_ROLE_UNKNOWN) {
+        claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
+                          "must be system, developer, user or assistant");
     }
-
-    claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
-                      "must be system, developer, user or assistant");
 }
 
 

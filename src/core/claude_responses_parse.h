@@ -102,7 +102,6 @@ typedef struct {
     const char            *effort;      /* Anthropic's name, or NULL */
     uint64_t               max_tokens;
 
-    unsigned               has_model:1;
     unsigned               has_input:1;
     unsigned               reasoning:1; /* some thinking was asked for */
     unsigned               no_thinking:1;

@@ -96,7 +96,7 @@ claude_responses_finish(claude_responses_parse_t *self)
         return;
     }
 
-    if (!self->has_model) {
+    if (self->parse.request->upstream_model.len == 0) {
         claude_parse_fail(&self->parse, CLAUDE_ERR_MISSING, "model", NULL);
         return;
     }

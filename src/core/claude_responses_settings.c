@@ -115,51 +115,17 @@ const claude_parse_place_t  claude_responses_choice = {
 };
 
 
-/* OpenAI's efforts and Anthropic's */
-
-static const struct {
-    claude_str_t           name;
-    const char            *effort;  /* NULL: no thinking at all */
-} claude_responses_efforts[] = {
-    { claude_string("none"), NULL },
-    { claude_string("minimal"), "low" },
-    { claude_string("low"), "low" },
-    { claude_string("medium"), "medium" },
-    { claude_string("high"), "high" },
-    { claude_string("xhigh"), "xhigh" },
-    { claude_string("max"), "max" }
-};
-
-#define CLAUDE_RESPONSES_EFFORTS                                              \
-    (sizeof(claude_responses_efforts) / sizeof(claude_responses_efforts[0]))
-
-
 static void
 claude_responses_on_effort(claude_parse_t *parse,
     const claude_json_token_t *token)
 {
     claude_responses_parse_t *self = (claude_responses_parse_t *) parse;
 
-    size_t               i;
-    const claude_str_t  *name;
-
-    for (i = 0; i < CLAUDE_RESPONSES_EFFORTS; i++) {
-        name = &claude_responses_efforts[i].name;
-
-        if (name->len == token->text.len
-            && memcmp(name->data, token->text.data, name->len) == 0)
-        {
-            self->effort = claude_responses_efforts[i].effort;
-            self->no_thinking = (self->effort == NULL);
-            self->reasoning = 1;
-            self->facts->echo[CLAUDE_RESPONSES_EFFORT] = token->raw;
-            return;
-        }
+    if (claude_parse_effort(parse, token, &self->effort) == CLAUDE_OK) {
+        self->no_thinking = (self->effort == NULL);
+        self->reasoning = 1;
+        self->facts->echo[CLAUDE_RESPONSES_EFFORT] = token->raw;
     }
-
-    claude_parse_fail(parse, CLAUDE_ERR_INVALID_VALUE, NULL,
-                      "must be none, minimal, low, medium, high, xhigh or "
-                      "max");
 }
 
 
