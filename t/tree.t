@@ -175,6 +175,16 @@ is_kept('no code has lines over 80 columns, no file over 700 lines',
     grep { m{\.(?:[ch]|mjs|js|t|pm|pl|sh|conf)$|(?:^|/)(?:config|Makefile)$}
         && !m{(?:^|/)corpus/} } @files);
 
+# the version, once
+my ($version) = content('src/core/claude_core.h')
+    =~ /^#define CLAUDE_VERSION +"(\d+\.\d+\.\d+)"$/m;
+my @versions = map { content("src/sdk/$_") =~ /^ +"version": "(.*)",$/m }
+    qw(package.json package-lock.json);
+is("@versions", "$version $version", 'the bridge has the module\'s version');
+is_kept('nothing else says it', grep {
+    !m{^src/(?:core/claude_core\.h|sdk/)}
+        && content($_) =~ /_VERSION +"\d/ } @sources);
+
 SKIP: {
     my $module = "$build/ngx_http_claude_module.so";
     BAIL_OUT("no $module: run make") unless -e $module;

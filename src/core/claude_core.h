@@ -16,6 +16,11 @@
 #include <stdint.h>
 
 
+/* of all: module, claude-keys, packages; src/sdk/package.json repeats it */
+
+#define CLAUDE_VERSION  "0.1.0"
+
+
 typedef enum {
     CLAUDE_OK = 0,
     CLAUDE_AGAIN,                   /* more input is needed */

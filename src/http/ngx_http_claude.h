@@ -40,7 +40,7 @@
 #include "../core/claude_sse.h"
 
 
-#define NGX_HTTP_CLAUDE_VERSION     "0.1.0"
+#define NGX_HTTP_CLAUDE_VERSION     CLAUDE_VERSION
 
 
 /* bytes of a body above which it is translated in a thread */

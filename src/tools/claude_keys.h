@@ -11,7 +11,7 @@
 #include "../core/claude_live_log.h"
 
 
-#define CLAUDE_KEYS_VERSION     "0.1.0"
+#define CLAUDE_KEYS_VERSION     CLAUDE_VERSION
 #define CLAUDE_KEYS_STORE       "/var/lib/nginx-claude/keys.jsonl"
 #define CLAUDE_KEYS_MASTER      "/etc/nginx/claude/master.key"
 
