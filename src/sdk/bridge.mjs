@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The bridge's entry: settings, parts, signals. docs/bridge.md is its doc. */
 
+import { fileURLToPath } from 'node:url';
+
 import { createLog } from './log.mjs';
 import { Pool } from './pool.mjs';
 import { createBridge } from './server.mjs';
@@ -8,6 +10,7 @@ import { readSettings, SettingsError } from './settings.mjs';
 import { Place } from './socket.mjs';
 
 const MISUSED = 2;
+const NO_SDK = 3;
 /** ms after which a connection that fell idle is closed on the way out. */
 const LOOK_AGAIN = 50;
 /** ms in which a bridge that is to take over must have a process parked. */
@@ -140,7 +143,13 @@ try {
   await main();
   process.exit(0);
 } catch (error) {
-  const problem = error instanceof SettingsError ? 'settings' : 'start';
-  createLog('error').error(problem, { error: error.message });
-  process.exit(error instanceof SettingsError ? MISUSED : 1);
+  const misused = error instanceof SettingsError;
+  const noSdk = error.code === 'ERR_MODULE_NOT_FOUND';
+  createLog('error').error(misused ? 'settings' : 'start', {
+    error: noSdk ? 'the Claude Agent SDK is not installed: run '
+      + 'claude-bridge-install-sdk, or without the Debian package '
+      + `npm ci --omit=dev in ${fileURLToPath(new URL('.', import.meta.url))}`
+      : error.message,
+  });
+  process.exit(misused ? MISUSED : noSdk ? NO_SDK : 1);
 }
