@@ -38,6 +38,7 @@
 #include "../core/claude_password.h"
 #include "../core/claude_responses.h"
 #include "../core/claude_sse.h"
+#include "../core/claude_trace.h"
 
 
 #define NGX_HTTP_CLAUDE_VERSION     CLAUDE_VERSION
@@ -62,6 +63,14 @@
 /* bytes of an error's body */
 
 #define NGX_HTTP_CLAUDE_ERROR_MAX   8192
+
+
+/* claude_trace: where a request's trace is taken from */
+
+#define NGX_HTTP_CLAUDE_TRACE_OFF    0
+#define NGX_HTTP_CLAUDE_TRACE_ON     1      /* the header traceparent */
+#define NGX_HTTP_CLAUDE_TRACE_NEW    2      /* nowhere */
+#define NGX_HTTP_CLAUDE_TRACE_VALUE  3
 
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
@@ -166,6 +175,8 @@ typedef struct {
     ngx_msec_t                 ping;
     ngx_flag_t                 security_headers;
     ngx_array_t               *cors;        /* of ngx_str_t; NULL: off */
+    ngx_uint_t                 trace;       /* NGX_HTTP_CLAUDE_TRACE_… */
+    ngx_http_complex_value_t  *trace_value;
 
     ngx_http_claude_admin_conf_t  admin;
 
@@ -213,6 +224,7 @@ struct ngx_http_claude_ctx_s {
     uint64_t                   cost;        /* micro-dollars, once it ended */
     claude_err_e               error;       /* that was, or will be, said */
     const ngx_str_t           *csp;         /* a page's own, or NULL */
+    claude_trace_t             trace;       /* where traced */
     ngx_http_claude_admin_ctx_t  *admin;    /* NULL: no request of its */
 
     /* body and translation */
@@ -251,6 +263,7 @@ struct ngx_http_claude_ctx_s {
     ngx_atomic_uint_t          generation;  /* of the zone, at look-up */
     ngx_event_t                ping;
 
+    unsigned                   traced:1;    /* trace is settled */
     unsigned                   limited:1;   /* limit is filled */
     unsigned                   rejected:1;  /* by the limit */
     unsigned                   refused:1;   /* and an event tells of it */
@@ -360,6 +373,15 @@ void ngx_http_claude_lookup(ngx_http_request_t *r,
 /* takes the headers that may carry a key away from what a proxy passes on */
 
 void ngx_http_claude_hide_key(ngx_http_request_t *r);
+
+/* ngx_http_claude_trace.c */
+
+char *ngx_http_claude_trace(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* the request's trace context, the same each time; from any phase.  NULL:
+ * claude_trace is off, or there is no memory */
+
+const claude_trace_t *ngx_http_claude_get_trace(ngx_http_request_t *r);
 
 /* ngx_http_claude_quota.c: the limits of a key */
 

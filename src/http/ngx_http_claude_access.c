@@ -158,6 +158,9 @@ ngx_http_claude_inherit(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     ctx->key_error = old->key_error;
     ctx->generation = old->generation;
 
+    ctx->traced = old->traced;
+    ctx->trace = old->trace;
+
     ctx->limited = old->limited;
     ctx->rejected = old->rejected;
     ctx->refused = old->refused;

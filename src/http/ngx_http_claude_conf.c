@@ -241,6 +241,7 @@ ngx_http_claude_create_loc_conf(ngx_conf_t *cf)
      *     conf->limit_set = 0;
      *     conf->pass = NULL;
      *     conf->models = { 0, 0, 0 };
+     *     conf->trace_value = NULL;
      *     conf->admin = { 0, … };
      *
      *     conf->upstream.bufs.num = 0;
@@ -259,6 +260,7 @@ ngx_http_claude_create_loc_conf(ngx_conf_t *cf)
     conf->ping = NGX_CONF_UNSET_MSEC;
     conf->security_headers = NGX_CONF_UNSET;
     conf->cors = NGX_CONF_UNSET_PTR;
+    conf->trace = NGX_CONF_UNSET_UINT;
 
     conf->upstream.local = NGX_CONF_UNSET_PTR;
     conf->upstream.socket_keepalive = NGX_CONF_UNSET;
@@ -286,6 +288,13 @@ ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_msec_value(conf->ping, prev->ping, 15000);
     ngx_conf_merge_value(conf->security_headers, prev->security_headers, 1);
     ngx_conf_merge_ptr_value(conf->cors, prev->cors, NULL);
+
+    if (conf->trace == NGX_CONF_UNSET_UINT) {
+        conf->trace_value = prev->trace_value;
+    }
+
+    ngx_conf_merge_uint_value(conf->trace, prev->trace,
+                              NGX_HTTP_CLAUDE_TRACE_ON);
 
     conf->models.builtin = conf->builtin;
 

@@ -51,8 +51,9 @@ ngx_http_claude_cors_headers(ngx_http_request_t *r,
 
     static ngx_str_t  vary = ngx_string("Origin");
     static ngx_str_t  expose = ngx_string("Retry-After, Retry-After-Ms, "
-        "X-Request-Id, X-Should-Retry, X-RateLimit-Limit-Requests, "
-        "X-RateLimit-Remaining-Requests, X-RateLimit-Reset-Requests");
+        "Traceparent, X-Request-Id, X-Should-Retry, "
+        "X-RateLimit-Limit-Requests, X-RateLimit-Remaining-Requests, "
+        "X-RateLimit-Reset-Requests");
 
     if (lcf->cors == NULL) {
         return NGX_OK;

@@ -9,6 +9,7 @@
 
 static ngx_int_t ngx_http_claude_id_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_trace_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_claude_security_headers(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_limit_headers(ngx_http_request_t *r,
@@ -144,7 +145,9 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
     scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
-    if (ngx_http_claude_id_headers(r, ctx) != NGX_OK) {
+    if (ngx_http_claude_id_headers(r, ctx) != NGX_OK
+        || ngx_http_claude_trace_header(r) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -208,6 +211,25 @@ ngx_http_claude_id_headers(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 
     return dialect->request_id
            ? ngx_http_claude_add_header(r, dialect->request_id, &id) : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_claude_trace_header(ngx_http_request_t *r)
+{
+    ngx_str_t              value;
+    const claude_trace_t  *trace;
+
+    trace = ngx_http_claude_get_trace(r);
+
+    if (trace == NULL) {
+        return NGX_OK;
+    }
+
+    value.len = CLAUDE_TRACE_LEN;
+    value.data = (u_char *) trace->parent;
+
+    return ngx_http_claude_add_header(r, "traceparent", &value);
 }
 
 

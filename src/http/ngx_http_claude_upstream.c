@@ -177,6 +177,7 @@ ngx_http_claude_request_head(ngx_http_request_t *r,
 {
     size_t                        len;
     ngx_buf_t                    *b;
+    const claude_trace_t         *trace;
     ngx_http_variable_value_t    *id;
     ngx_http_claude_main_conf_t  *mcf;
 
@@ -188,8 +189,9 @@ ngx_http_claude_request_head(ngx_http_request_t *r,
         "Anthropic-Version: 2023-06-01" CRLF
         "X-Request-Id: %v" CRLF
         "X-Claude-Key-Id: %*s" CRLF
-        "Content-Length: %uz" CRLF
-        "%s";
+        "Content-Length: %uz" CRLF;
+
+    static const char  traceparent[] = "traceparent: %*s" CRLF;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
 
@@ -198,7 +200,10 @@ ngx_http_claude_request_head(ngx_http_request_t *r,
         return NULL;
     }
 
+    trace = ngx_http_claude_get_trace(r);
+
     len = sizeof(format) + id->len + CLAUDE_KEY_ID_LEN + NGX_SIZE_T_LEN
+          + sizeof(traceparent) + CLAUDE_TRACE_LEN
           + sizeof(NGX_HTTP_CLAUDE_OAUTH);
 
     b = ngx_create_temp_buf(r->pool, len);
@@ -208,7 +213,14 @@ ngx_http_claude_request_head(ngx_http_request_t *r,
 
     b->last = ngx_slprintf(b->last, b->end, format, id,
                            (size_t) CLAUDE_KEY_ID_LEN, ctx->key->id,
-                           ctx->messages.size,
+                           ctx->messages.size);
+
+    if (trace != NULL) {
+        b->last = ngx_slprintf(b->last, b->end, traceparent,
+                               (size_t) CLAUDE_TRACE_LEN, trace->parent);
+    }
+
+    b->last = ngx_slprintf(b->last, b->end, "%s",
                            ctx->key->token_form == CLAUDE_TOKEN_API_KEY
                            ? NGX_HTTP_CLAUDE_API_KEY : NGX_HTTP_CLAUDE_OAUTH);
 

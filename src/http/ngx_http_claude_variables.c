@@ -22,7 +22,11 @@ typedef enum {
     NGX_HTTP_CLAUDE_FINISH_REASON,
     NGX_HTTP_CLAUDE_ERROR,
     NGX_HTTP_CLAUDE_LIMIT_STATUS,
-    NGX_HTTP_CLAUDE_CONVERSATION
+    NGX_HTTP_CLAUDE_CONVERSATION,
+    NGX_HTTP_CLAUDE_TRACEPARENT,
+    NGX_HTTP_CLAUDE_TRACE_ID,
+    NGX_HTTP_CLAUDE_SPAN_ID,
+    NGX_HTTP_CLAUDE_PARENT_ID
 } ngx_http_claude_variable_e;
 
 
@@ -37,6 +41,8 @@ static ngx_int_t ngx_http_claude_cost_variable(ngx_http_request_t *r,
 static ngx_int_t ngx_http_claude_ttft_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_claude_conversation_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_claude_trace_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_uint_t ngx_http_claude_has_facts(ngx_http_claude_ctx_t *ctx);
 static void ngx_http_claude_set_value(ngx_http_variable_value_t *v,
@@ -87,6 +93,18 @@ static ngx_http_variable_t  ngx_http_claude_vars[] = {
     { ngx_string("claude_conversation"), NULL,
       ngx_http_claude_conversation_variable, NGX_HTTP_CLAUDE_CONVERSATION,
       NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("claude_traceparent"), NULL, ngx_http_claude_trace_variable,
+      NGX_HTTP_CLAUDE_TRACEPARENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("claude_trace_id"), NULL, ngx_http_claude_trace_variable,
+      NGX_HTTP_CLAUDE_TRACE_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("claude_span_id"), NULL, ngx_http_claude_trace_variable,
+      NGX_HTTP_CLAUDE_SPAN_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("claude_parent_id"), NULL, ngx_http_claude_trace_variable,
+      NGX_HTTP_CLAUDE_PARENT_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -352,6 +370,50 @@ ngx_http_claude_conversation_variable(ngx_http_request_t *r,
     ngx_hex_dump(p, hash, sizeof(hash));
 
     ngx_http_claude_set_value(v, p, 2 * sizeof(hash));
+
+    return NGX_OK;
+}
+
+
+/* of any request, wherever it is asked for */
+
+static ngx_int_t
+ngx_http_claude_trace_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    const claude_trace_t  *trace;
+
+    v->not_found = 1;
+
+    trace = ngx_http_claude_get_trace(r);
+
+    if (trace == NULL) {
+        return NGX_OK;
+    }
+
+    switch (data) {
+
+    case NGX_HTTP_CLAUDE_TRACEPARENT:
+        ngx_http_claude_set_value(v, trace->parent, CLAUDE_TRACE_LEN);
+        break;
+
+    case NGX_HTTP_CLAUDE_TRACE_ID:
+        ngx_http_claude_set_value(v, trace->parent + CLAUDE_TRACE_ID,
+                                  CLAUDE_TRACE_ID_LEN);
+        break;
+
+    case NGX_HTTP_CLAUDE_SPAN_ID:
+        ngx_http_claude_set_value(v, trace->parent + CLAUDE_TRACE_SPAN,
+                                  CLAUDE_TRACE_SPAN_LEN);
+        break;
+
+    default: /* NGX_HTTP_CLAUDE_PARENT_ID */
+        if (trace->taken) {
+            ngx_http_claude_set_value(v, trace->caller,
+                                      CLAUDE_TRACE_SPAN_LEN);
+        }
+        break;
+    }
 
     return NGX_OK;
 }
