@@ -18,6 +18,8 @@ const REQUEST = 300000;
 const MOST_UNREAD = 1024 * 1024;
 const MOST_ANSWER = 32 * 1024 * 1024;
 const ID = /^[\w.:-]{1,128}$/;
+/** W3C Trace Context, version 00: the trace and the caller's span. */
+const TRACE = /^00-(?!0+-)([\da-f]{32})-(?!0+-)([\da-f]{16})-[\da-f]{2}$/;
 
 /**
  * @param {object} parts
@@ -67,8 +69,8 @@ export function createBridge({ pool, settings, log }) {
     } catch (error) {
       call.fail(error);
       if (!(error instanceof ApiError) && !call.signal.aborted) {
-        log.error('internal', { request_id: call.id, error: error?.name,
-          at: error?.stack?.split('\n', 2)[1]?.trim() });
+        log.error('internal', { request_id: call.id, trace_id: call.traceId,
+          error: error?.name, at: error?.stack?.split('\n', 2)[1]?.trim() });
       }
     }
     answered.set(call.outcome, (answered.get(call.outcome) ?? 0) + 1);
@@ -88,9 +90,11 @@ class Call {
   outcome = 'aborted';
 
   constructor(req, res) {
-    const { 'x-request-id': id, 'x-claude-key-id': keyId } = req.headers;
+    const { 'x-request-id': id, 'x-claude-key-id': keyId, traceparent }
+      = req.headers;
     this.id = ID.test(id ?? '') ? id : `req_${randomBytes(12).toString('hex')}`;
     this.keyId = ID.test(keyId ?? '') ? keyId : undefined;
+    [, this.traceId, this.spanId] = TRACE.exec(traceparent ?? '') ?? [];
     this.#res = res;
     res.setHeader('request-id', this.id);
     res.on('error', () => {});
@@ -159,6 +163,8 @@ class Call {
   report() {
     return {
       request_id: this.id,
+      trace_id: this.traceId,
+      span_id: this.spanId,
       key_id: this.keyId,
       outcome: this.outcome,
       first_ms: this.#first === null ? undefined : this.#first - this.#begun,
