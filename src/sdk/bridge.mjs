@@ -28,7 +28,6 @@ async function main() {
   const place = new Place(server, settings.socket);
   const stopped = signalled('SIGTERM', 'SIGINT');
   const relieved = signalled('SIGUSR2');
-  const calls = countCalls(server);
   if (settings.takeOver) await ready(launcher, pool, settings.pool, stopped);
   if (!stopped.signal) await place.listen(settings);
   if (!settings.takeOver) await launcher.prepare();
@@ -37,7 +36,7 @@ async function main() {
   await Promise.race([stopped, relieved, place.replaced()]);
   if (!stopped.signal) {
     log.info('relieved');
-    await Promise.race([stopped, relieve(server, pool, place, calls)]);
+    await Promise.race([stopped, relieve(server, place)]);
   }
   if (stopped.signal) {
     log.info('stopping', { signal: stopped.signal });
@@ -62,16 +61,6 @@ async function ready(launcher, pool, wanted, stopped) {
     }
     await new Promise((resolve) => { setTimeout(resolve, LOOK_AGAIN); });
   }
-}
-
-/** @returns {{running: number}} what is being answered, kept up to date */
-function countCalls(server) {
-  const calls = { running: 0 };
-  server.on('request', (req, res) => {
-    calls.running++;
-    res.once('close', () => { calls.running--; });
-  });
-  return calls;
 }
 
 /**
@@ -99,17 +88,14 @@ function signalled(...names) {
 
 /**
  * Another bridge has the socket. What is open here goes on to its end, and is
- * ended by the client: nginx may send the next request on an idle connection
- * at the moment that it is closed, and can't tell then whether that came in.
+ * closed by the client: nginx may send the next request on an idle connection
+ * at the moment that it is closed here, and can't tell then whether that came
+ * in. So processes stay parked as long as there may be one more request.
  */
-async function relieve(server, pool, place, calls) {
+async function relieve(server, place) {
   const closed = new Promise((resolve) => { server.once('close', resolve); });
   await place.leave();
-  const looking = setInterval(() => server.getConnections((error, open) => {
-    if (!error && open <= calls.running) pool.drain();
-  }), LOOK_AGAIN);
   await closed;
-  clearInterval(looking);
 }
 
 /** Takes no more, and waits for what runs, but not for ever. */

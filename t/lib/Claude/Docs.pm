@@ -18,6 +18,9 @@ my %places = (
     '/usr/lib/nginx/modules' => 'modules',
     '/run/nginx.pid' => 'nginx.pid',
     '/run/claude/sdk.sock' => 'bridge/sock',
+    '/run/claude/bridge' => 'bridge/work',
+    '/opt/claude-bridge' => 'opt',
+    '/usr/src/nginx-claude' => 'src',
     '/var/log/nginx/error.log' => 'error.log',
     '/var/log/nginx/claude-audit.log' => 'audit.log',
     '/srv/nginx-claude' => 'srv',
@@ -98,10 +101,10 @@ sub shell {
     my $cwd = '/';
 
     # up to a systemctl, which the test does itself
-    for my $part (split /^(systemctl [\w-]+ [\w@.-]+)$/m,
+    for my $part (split /^(systemctl [\w-]+(?: --\S+)? [\w@.-]+)$/m,
         $self->place($text))
     {
-        if ($part =~ /^systemctl ((\S+) (\S+))$/) {
+        if ($part =~ /^systemctl ((\S+).* (\S+))$/) {
             my $name = $3 eq 'nginx' ? $2 : $1;
             ($do{$name} // die "nobody does systemctl $name\n")->();
             next;

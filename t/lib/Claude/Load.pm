@@ -18,8 +18,8 @@ use Claude::Process qw(wait_until alive read_file);
 
 my $loads = 0;
 
-# options: n (processes), text (of the message), pause (between requests, s),
-# and those of Claude::Test's chat()
+# options: n (processes), text (of the message), get (an URI, asked for in place
+# of chats), pause (between requests, s), and those of Claude::Test's chat()
 sub start {
     my ($class, $world, %opt) = @_;
     my ($n, $text, $pause) = delete @opt{qw(n text pause)};
@@ -52,6 +52,12 @@ sub start {
 # "whole", or what was wrong with one answer
 sub one {
     my ($world, $text, $streamed, %opt) = @_;
+
+    if (my $uri = delete $opt{get}) {
+        my $r = $world->http('GET', $uri, %opt) or return 'no answer';
+        return $r->{status} == 200 && !$r->{truncated} ? 'whole'
+            : "$r->{status} $r->{body}";
+    }
 
     if (!$streamed) {
         my $r = $world->chat($text, %opt) or return 'no answer';

@@ -12,13 +12,12 @@ use Claude::Process qw(wait_until descendants read_file write_file);
 
 my $http = HTTP::Tiny->new(timeout => 20);
 
-# starts both; pool is the number of parked processes, env adds to the
-# bridge's environment
-sub start {
-    my ($class, $world, %opt) = @_;
+# the stub alone, for bridges that the test starts itself
+sub start_stub {
+    my ($class, $world) = @_;
     my $dir = $world->dir;
-    my $self = bless { world => $world, pool => $opt{pool} // 1 }, $class;
     my $root = $world->root;
+    my $self = bless { world => $world }, $class;
 
     $world->private('stub.out');
     $self->{stub} = $world->daemon('stub',
@@ -27,12 +26,22 @@ sub start {
         (read_file("$dir/stub.out") // '') =~ m{listening on (http://\S+)}
             && $1;
     }, 'the stub API');
+    return $self;
+}
+
+# starts both; pool is the number of parked processes, env adds to the
+# bridge's environment
+sub start {
+    my ($class, $world, %opt) = @_;
+    my $dir = $world->dir;
+    my $self = $class->start_stub($world);
+    $self->{pool} = $opt{pool} // 1;
 
     mkdir "$dir/bridge" or die "$dir/bridge: $!\n";
     $self->{env} = {
         CLAUDE_BRIDGE_SOCKET => "$dir/bridge/sock",
         CLAUDE_BRIDGE_DIR => "$dir/bridge/work",
-        CLAUDE_BRIDGE_POOL => $self->{pool},
+        CLAUDE_BRIDGE_POOL => $self->{pool}, CLAUDE_BRIDGE_KEEP => 0,
         ANTHROPIC_BASE_URL => $self->{url}, %{ $opt{env} // {} },
     };
     $self->start_bridge;
