@@ -64,7 +64,8 @@ is_deeply(words(@{ $doc->{data} }), ['start ok security start',
     'login ok security -'], 'a start and a login are there');
 is_deeply([sort keys %$doc], [qw(data lost next)], 'data, next, lost');
 is_deeply([sort keys %{ $doc->{data}[1] }], [qw(address code event keyId level
-    outcome requestId seq suppressed time)], 'an event has all its names');
+    outcome requestId seq suppressed time traceId)],
+    'an event has all its names');
 is_deeply([@{ $doc->{data}[1] }{qw(address keyId code suppressed)}],
     ['127.0.0.0/24', undef, undef, 0], 'and what there isn\'t is null');
 like($doc->{data}[1]{requestId}, qr/^[0-9a-f]{32}$/, 'the request is told');

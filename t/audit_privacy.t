@@ -170,7 +170,7 @@ for my $where (sort keys %text) {
 my %names;
 $names{$_} = 1 for map { keys %{ json_decode($_) } } split /\n/, $text{file};
 is_deeply([sort keys %names], [qw(address code event keyId level outcome
-    requestId time)], 'no field but those');
+    requestId time traceId)], 'no field but those');
 
 # keys and credentials are looked for in all files by finish()
 $t->secret($canary{prompt}, $canary{answer}, $canary{password}, $bad_key);

@@ -60,6 +60,7 @@ claude_audit_fields(claude_out_t *out, const claude_audit_t *audit,
     claude_audit_word(out, ",\"level\":", audit->level);
     claude_audit_text(out, ",\"keyId\":", &audit->key_id, all);
     claude_audit_text(out, ",\"requestId\":", &audit->request_id, all);
+    claude_audit_text(out, ",\"traceId\":", &audit->trace_id, all);
     claude_audit_text(out, ",\"address\":", &address, all);
     claude_audit_text(out, ",\"code\":", &audit->code, all);
 

@@ -26,6 +26,7 @@ typedef struct {
     const char            *level;
     claude_str_t           key_id;      /* empty: of no key, and so on */
     claude_str_t           request_id;
+    claude_str_t           trace_id;
     claude_str_t           address;     /* binary: 4 or 16 bytes */
     claude_str_t           code;
     uint32_t               suppressed;  /* how many others it stands for */

@@ -236,6 +236,7 @@ static void
 ngx_http_claude_audit_request(ngx_http_request_t *r,
     ngx_claude_ring_entry_t *entry)
 {
+    const claude_trace_t         *trace;
     ngx_http_variable_value_t    *id;
     ngx_http_claude_main_conf_t  *mcf;
 
@@ -246,6 +247,13 @@ ngx_http_claude_audit_request(ngx_http_request_t *r,
     if (id != NULL && !id->not_found) {
         entry->request_id_len = ngx_min(id->len, NGX_CLAUDE_RING_TEXT);
         ngx_memcpy(entry->request_id, id->data, entry->request_id_len);
+    }
+
+    trace = ngx_http_claude_get_trace(r);
+
+    if (trace != NULL) {
+        ngx_memcpy(entry->trace_id, trace->parent + CLAUDE_TRACE_ID,
+                   CLAUDE_TRACE_ID_LEN);
     }
 
     ngx_http_claude_audit_address(r->connection->sockaddr, entry);
@@ -313,6 +321,8 @@ ngx_http_claude_audit_fill(claude_audit_t *audit,
     audit->key_id.len = entry->key_id[0] ? CLAUDE_KEY_ID_LEN : 0;
     audit->request_id.data = entry->request_id;
     audit->request_id.len = entry->request_id_len;
+    audit->trace_id.data = entry->trace_id;
+    audit->trace_id.len = entry->trace_id[0] ? CLAUDE_TRACE_ID_LEN : 0;
     audit->address.data = entry->address;
     audit->address.len = entry->address_len;
     audit->code.data = entry->code;

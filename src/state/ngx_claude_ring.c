@@ -6,7 +6,7 @@
 #include <sodium.h>
 
 
-#define NGX_CLAUDE_RING_LAYOUT   0x636c4001
+#define NGX_CLAUDE_RING_LAYOUT   0x636c4002
 
 /* kinds of events whose repetitions are counted apart; more are together */
 
@@ -344,6 +344,7 @@ ngx_claude_ring_begin(ngx_claude_ring_shm_t *shm,
     kind->since = ngx_current_msec;
     kind->entry = *entry;
     kind->entry.request_id_len = 0;
+    kind->entry.trace_id[0] = '\0';
     kind->entry.suppressed = suppressed;
 
     ngx_memory_barrier();

@@ -25,6 +25,7 @@
 #include <ngx_core.h>
 
 #include "../core/claude_key.h"
+#include "../core/claude_trace.h"
 
 
 #define NGX_CLAUDE_RING_RATE        3       /* events a second */
@@ -52,6 +53,7 @@ typedef struct {
     u_char                  address[16];    /* cut already */
     u_char                  key_id[CLAUDE_KEY_ID_LEN];
     u_char                  request_id[NGX_CLAUDE_RING_TEXT];
+    u_char                  trace_id[CLAUDE_TRACE_ID_LEN];
     u_char                  code[NGX_CLAUDE_RING_TEXT];
 } ngx_claude_ring_entry_t;
 

@@ -49,6 +49,7 @@ entry(unsigned event, uint32_t address)
     memcpy(e.address, &address, 4);
     e.request_id_len = NGX_CLAUDE_RING_TEXT;
     memset(e.request_id, 'r', NGX_CLAUDE_RING_TEXT);
+    memset(e.trace_id, 't', CLAUDE_TRACE_ID_LEN);
     memset(e.code, event, e.code_len = 5);
 
     return e;
@@ -111,6 +112,8 @@ test_read(void)
        "as it was told");
     is_mem(got[0].request_id, got[0].request_id_len,
            "rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr", 32, "with all there is");
+    is_mem(got[0].trace_id, CLAUDE_TRACE_ID_LEN,
+           "tttttttttttttttttttttttttttttttt", 32, "its trace too");
     is(since(next, 10), 0, "it comes once");
     is(lost, 0, "and none is missed");
 
@@ -221,6 +224,7 @@ test_alike(void)
        && got[0].time == NOW + 1 && got[0].address_len == 4,
        "with event and address");
     is(got[0].request_id_len, 0, "of no one request");
+    is(got[0].trace_id[0], 0, "and of no trace");
     is(since(0, 1024), 4, "the ring has it too");
     is(offer(6, 1, NGX_CLAUDE_RING_ALIKE), NGX_DECLINED, "and so on");
     is(sweep(10), 0, "but not at once");

@@ -89,11 +89,12 @@ test_line(void)
     is_str(written(&audit, claude_audit_put),
            "{\"seq\":7,\"time\":\"2026-07-29T00:00:00.045Z\","
            "\"event\":\"key\",\"outcome\":\"refused\",\"level\":\"security\","
-           "\"keyId\":null,\"requestId\":null,\"address\":null,"
-           "\"code\":null,\"suppressed\":0}", "an element says null");
+           "\"keyId\":null,\"requestId\":null,\"traceId\":null,"
+           "\"address\":null,\"code\":null,\"suppressed\":0}", "an element says null");
 
     audit.key_id = literal("key_0123456789abcdefghij");
     audit.request_id = literal("0123456789abcdef0123456789abcdef");
+    audit.trace_id = literal("fedcba9876543210fedcba9876543210");
     audit.address = literal("\xc0\x00\x02\x07");
     audit.code = literal("invalid_api_key");
     audit.suppressed = 4294967295;
@@ -103,6 +104,7 @@ test_line(void)
            "\"outcome\":\"refused\",\"level\":\"security\","
            "\"keyId\":\"key_0123456789abcdefghij\","
            "\"requestId\":\"0123456789abcdef0123456789abcdef\","
+           "\"traceId\":\"fedcba9876543210fedcba9876543210\","
            "\"address\":\"192.0.2.0/24\",\"code\":\"invalid_api_key\","
            "\"suppressed\":4294967295}\n", "all there can be");
     ok(strlen((char *) text) < CLAUDE_AUDIT_LINE, "which has its room");
