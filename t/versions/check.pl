@@ -84,8 +84,17 @@ sub build {
     push @with, 'http_v3_module' if -d "$copy/src/http/v3";
     my @arguments = map { "--with-$_" } @with;
     print "  nginx $version: @arguments\n";
-    in_copy('CONFIGURE', './configure', '--builddir=objs', @arguments,
-        "--add-dynamic-module=$root");
+    # what a configuration depends on; a new one builds all anew
+    my $stamp = join "\n", @arguments, slurp('config'), slurp('config.make'),
+        glob 'src/*/*.[ch] src/admin/*';
+    if (!-e "$copy/objs/Makefile" || !-e "$out/stamp"
+        || slurp("$out/stamp") ne $stamp)
+    {
+        in_copy('CONFIGURE', './configure', '--builddir=objs', @arguments,
+            "--add-dynamic-module=$root");
+        open my $file, '>', "$out/stamp" or die "$out/stamp: $!\n";
+        print $file $stamp;
+    }
     in_copy('MAKE', 'make', "-j$cores");
     quiet('COPY  ngx_http_claude_module.so', 'cp', '-f',
         "$copy/objs/ngx_http_claude_module.so", $out);

@@ -139,6 +139,14 @@ sub port {
     die "no free port\n";
 }
 
+# lets nginx have the port's UDP side too, for QUIC
+sub free_udp {
+    my ($self, $name) = @_;
+    my $port = $self->port($name);
+    close delete $self->{ports}{$name // ''}{lock};
+    return $port;
+}
+
 sub expand {
     my ($self, $text) = @_;
     $text =~ s/%%DIR%%/$self->{dir}/g;
