@@ -1,7 +1,7 @@
 
 #include "claude_event.h"
 
-#include "claude_json_reader.h"
+#include "claude_json_scan.h"
 #include "claude_limits.h"
 
 #include <string.h>
@@ -72,13 +72,20 @@ typedef struct {
 
 
 typedef struct {
-    claude_event_place_e   place;
     claude_str_t           name;
     claude_event_field_e   field;
     claude_json_type_e     type;
     claude_event_place_e   inside;  /* of an object */
     const claude_event_name_t *names;   /* of a string: what it may be */
 } claude_event_row_t;
+
+
+/* the names of one kind of object */
+
+typedef struct {
+    const claude_event_row_t *rows;
+    unsigned               nrows;
+} claude_event_rows_t;
 
 
 typedef struct {
@@ -99,11 +106,11 @@ static claude_rc_t claude_event_token(void *ctx,
     const claude_json_token_t *token);
 static const claude_event_row_t *claude_event_row(unsigned place,
     const claude_str_t *name);
-static void claude_event_value(claude_event_parse_t *parse,
+static claude_rc_t claude_event_value(claude_event_parse_t *parse,
     const claude_event_row_t *row, const claude_json_token_t *token);
 
 static claude_rc_t claude_event_build(const claude_event_parse_t *parse,
-    claude_event_t *event, claude_usage_t *usage);
+    const claude_str_t *data, claude_event_t *event, claude_usage_t *usage);
 static claude_rc_t claude_event_block_start(const claude_event_parse_t *parse,
     claude_event_t *event);
 static claude_rc_t claude_event_block_delta(const claude_event_parse_t *parse,
@@ -160,62 +167,101 @@ static const claude_event_name_t  claude_event_stops[] = {
 };
 
 
-#define claude_event_text(place, name, field, names)                          \
-    { event_in_##place, claude_string(name), event_##field,                   \
-      CLAUDE_JSON_STRING, event_in_none, names }
+#define claude_event_text(name, field, names)                                 \
+    { claude_string(name), event_##field, CLAUDE_JSON_STRING, event_in_none,  \
+      names }
 
-#define claude_event_number(place, name, field)                               \
-    { event_in_##place, claude_string(name), event_##field,                   \
-      CLAUDE_JSON_NUMBER, event_in_none, NULL }
+#define claude_event_number(name, field)                                      \
+    { claude_string(name), event_##field, CLAUDE_JSON_NUMBER, event_in_none,  \
+      NULL }
 
-#define claude_event_object(place, name, field, inside)                       \
-    { event_in_##place, claude_string(name), event_##field,                   \
-      CLAUDE_JSON_OBJECT, event_in_##inside, NULL }
+#define claude_event_object(name, field, inside)                              \
+    { claude_string(name), event_##field, CLAUDE_JSON_OBJECT,                 \
+      event_in_##inside, NULL }
 
 
-static const claude_event_row_t  claude_event_rows[] = {
-    claude_event_text(top, "type", type, claude_event_types),
-    claude_event_number(top, "index", index),
-    claude_event_object(top, "delta", delta, delta),
-    claude_event_object(top, "content_block", block, block),
-    claude_event_object(top, "message", message, message),
-    claude_event_object(top, "usage", usage, usage),
-    claude_event_object(top, "error", error, error),
-    claude_event_number(top, "cost_usd", cost),
+static const claude_event_row_t  claude_event_top[] = {
+    claude_event_text("type", type, claude_event_types),
+    claude_event_number("index", index),
+    claude_event_object("delta", delta, delta),
+    claude_event_object("content_block", block, block),
+    claude_event_object("message", message, message),
+    claude_event_object("usage", usage, usage),
+    claude_event_object("error", error, error),
+    claude_event_number("cost_usd", cost)
+};
 
-    claude_event_text(delta, "type", delta_type, claude_event_deltas),
-    claude_event_text(delta, "text", delta_text, NULL),
-    claude_event_text(delta, "thinking", delta_thinking, NULL),
-    claude_event_text(delta, "signature", delta_signature, NULL),
-    claude_event_text(delta, "partial_json", delta_json, NULL),
-    claude_event_text(delta, "stop_reason", stop_reason, claude_event_stops),
-    claude_event_text(delta, "stop_sequence", stop_sequence, NULL),
-    claude_event_object(delta, "stop_details", stop_details, stop),
 
-    claude_event_text(stop, "category", stop_category, NULL),
-    claude_event_text(stop, "explanation", stop_explanation, NULL),
+static const claude_event_row_t  claude_event_delta[] = {
+    claude_event_text("type", delta_type, claude_event_deltas),
+    claude_event_text("text", delta_text, NULL),
+    claude_event_text("thinking", delta_thinking, NULL),
+    claude_event_text("signature", delta_signature, NULL),
+    claude_event_text("partial_json", delta_json, NULL),
+    claude_event_text("stop_reason", stop_reason, claude_event_stops),
+    claude_event_text("stop_sequence", stop_sequence, NULL),
+    claude_event_object("stop_details", stop_details, stop)
+};
 
-    claude_event_text(block, "type", block_type, claude_event_blocks),
-    claude_event_text(block, "text", block_text, NULL),
-    claude_event_text(block, "thinking", block_thinking, NULL),
-    claude_event_text(block, "signature", block_signature, NULL),
-    claude_event_text(block, "data", block_data, NULL),
-    claude_event_text(block, "id", block_id, NULL),
-    claude_event_text(block, "name", block_name, NULL),
 
-    claude_event_text(message, "id", message_id, NULL),
-    claude_event_text(message, "model", model, NULL),
-    claude_event_object(message, "usage", usage, usage),
+static const claude_event_row_t  claude_event_stop[] = {
+    claude_event_text("category", stop_category, NULL),
+    claude_event_text("explanation", stop_explanation, NULL)
+};
 
-    claude_event_text(error, "type", error_type, NULL),
 
-    claude_event_number(usage, "input_tokens", input),
-    claude_event_number(usage, "output_tokens", output),
-    claude_event_number(usage, "cache_read_input_tokens", cache_read),
-    claude_event_number(usage, "cache_creation_input_tokens",
-                        cache_creation),
-    claude_event_object(usage, "output_tokens_details", details, details),
-    claude_event_number(details, "thinking_tokens", thinking)
+static const claude_event_row_t  claude_event_block[] = {
+    claude_event_text("type", block_type, claude_event_blocks),
+    claude_event_text("text", block_text, NULL),
+    claude_event_text("thinking", block_thinking, NULL),
+    claude_event_text("signature", block_signature, NULL),
+    claude_event_text("data", block_data, NULL),
+    claude_event_text("id", block_id, NULL),
+    claude_event_text("name", block_name, NULL)
+};
+
+
+static const claude_event_row_t  claude_event_message[] = {
+    claude_event_text("id", message_id, NULL),
+    claude_event_text("model", model, NULL),
+    claude_event_object("usage", usage, usage)
+};
+
+
+static const claude_event_row_t  claude_event_error[] = {
+    claude_event_text("type", error_type, NULL)
+};
+
+
+static const claude_event_row_t  claude_event_usage[] = {
+    claude_event_number("input_tokens", input),
+    claude_event_number("output_tokens", output),
+    claude_event_number("cache_read_input_tokens", cache_read),
+    claude_event_number("cache_creation_input_tokens", cache_creation),
+    claude_event_object("output_tokens_details", details, details)
+};
+
+
+static const claude_event_row_t  claude_event_details[] = {
+    claude_event_number("thinking_tokens", thinking)
+};
+
+
+#define claude_event_rows(place)                                              \
+    { claude_event_##place, sizeof(claude_event_##place)                      \
+                            / sizeof(claude_event_row_t) }
+
+
+static const claude_event_rows_t  claude_event_places[] = {
+    [event_in_none] = { NULL, 0 },
+    [event_in_top] = claude_event_rows(top),
+    [event_in_message] = claude_event_rows(message),
+    [event_in_block] = claude_event_rows(block),
+    [event_in_delta] = claude_event_rows(delta),
+    [event_in_error] = claude_event_rows(error),
+    [event_in_usage] = claude_event_rows(usage),
+    [event_in_details] = claude_event_rows(details),
+    [event_in_stop] = claude_event_rows(stop)
 };
 
 
@@ -223,11 +269,32 @@ claude_rc_t
 claude_event_read(const claude_str_t *data, claude_event_t *event,
     claude_usage_t *usage)
 {
-    if (claude_event_read_fast(data, event) == CLAUDE_OK) {
+    if (claude_event_read_text(data, event) == CLAUDE_OK
+        || claude_event_read_fast(data, event, usage) == CLAUDE_OK)
+    {
         return CLAUDE_OK;
     }
 
     return claude_event_read_full(data, event, usage);
+}
+
+
+claude_rc_t
+claude_event_read_fast(const claude_str_t *data, claude_event_t *event,
+    claude_usage_t *usage)
+{
+    claude_event_parse_t  parse;
+
+    memset(&parse, 0, sizeof(claude_event_parse_t));
+
+    if (claude_json_scan(data->data, data->len, claude_event_token, &parse)
+        != CLAUDE_OK
+        || claude_event_build(&parse, data, event, usage) != CLAUDE_OK)
+    {
+        return CLAUDE_DECLINED;
+    }
+
+    return CLAUDE_OK;
 }
 
 
@@ -256,10 +323,7 @@ claude_event_read_full(const claude_str_t *data, claude_event_t *event,
         return rc;
     }
 
-    memset(event, 0, sizeof(claude_event_t));
-    event->json = *data;
-
-    return claude_event_build(&parse, event, usage);
+    return claude_event_build(&parse, data, event, usage);
 }
 
 
@@ -289,7 +353,9 @@ claude_event_token(void *ctx, const claude_json_token_t *token)
     place = (token->depth == 0) ? event_in_top : event_in_none;
 
     if (row) {
-        claude_event_value(parse, row, token);
+        if (claude_event_value(parse, row, token) != CLAUDE_OK) {
+            return CLAUDE_DECLINED;
+        }
 
         if (token->type == CLAUDE_JSON_OBJECT) {
             place = row->inside;
@@ -310,14 +376,10 @@ claude_event_row(unsigned place, const claude_str_t *name)
     unsigned                   i;
     const claude_event_row_t  *row;
 
-    if (place == event_in_none) {
-        return NULL;
-    }
+    for (i = 0; i < claude_event_places[place].nrows; i++) {
+        row = &claude_event_places[place].rows[i];
 
-    for (i = 0; i < sizeof(claude_event_rows) / sizeof(*row); i++) {
-        row = &claude_event_rows[i];
-
-        if (row->place == place && row->name.len == name->len
+        if (row->name.len == name->len && row->name.data[0] == name->data[0]
             && memcmp(row->name.data, name->data, name->len) == 0)
         {
             return row;
@@ -328,7 +390,7 @@ claude_event_row(unsigned place, const claude_str_t *name)
 }
 
 
-static void
+static claude_rc_t
 claude_event_value(claude_event_parse_t *parse, const claude_event_row_t *row,
     const claude_json_token_t *token)
 {
@@ -336,12 +398,12 @@ claude_event_value(claude_event_parse_t *parse, const claude_event_row_t *row,
     const claude_event_name_t  *name;
 
     if (token->type == CLAUDE_JSON_NULL) {
-        return;
+        return CLAUDE_OK;
     }
 
     if (token->type != row->type) {
         parse->bad |= claude_event_bit(row->field);
-        return;
+        return CLAUDE_OK;
     }
 
     parse->seen |= claude_event_bit(row->field);
@@ -355,7 +417,13 @@ claude_event_value(claude_event_parse_t *parse, const claude_event_row_t *row,
     }
 
     if (row->names == NULL) {
-        return;
+        return CLAUDE_OK;
+    }
+
+    /* claude_json_scan() leaves escapes to others */
+
+    if (token->text.data == NULL) {
+        return CLAUDE_DECLINED;
     }
 
     for (name = row->names; name->name.data; name++) {
@@ -367,13 +435,18 @@ claude_event_value(claude_event_parse_t *parse, const claude_event_row_t *row,
     }
 
     parse->code[row->field] = name->code;
+
+    return CLAUDE_OK;
 }
 
 
 static claude_rc_t
-claude_event_build(const claude_event_parse_t *parse, claude_event_t *event,
-    claude_usage_t *usage)
+claude_event_build(const claude_event_parse_t *parse,
+    const claude_str_t *data, claude_event_t *event, claude_usage_t *usage)
 {
+    memset(event, 0, sizeof(claude_event_t));
+    event->json = *data;
+
     if (!claude_event_has(parse, event_type)) {
         return CLAUDE_INVALID;
     }

@@ -100,7 +100,8 @@ typedef struct {
 /*
  * Reads data, which must stay as long as event is used.  usage is updated in
  * place by the events that carry it, message_start and message_delta.  A text
- * delta in the usual form is recognized by its prefix alone; everything else
+ * delta in the usual form is recognized by its prefix alone, what is written
+ * as programs write it is read by claude_json_scan(), and everything else
  * goes through the JSON reader.  CLAUDE_INVALID: not JSON, not an object, or a
  * known event in which what it must have is missing or of the wrong type:
  *
@@ -121,13 +122,16 @@ claude_rc_t claude_event_read(const claude_str_t *data, claude_event_t *event,
     claude_usage_t *usage);
 
 /*
- * The two ways that claude_event_read() goes, for what holds them against each
- * other.  The fast one takes only what the full one would read to the same
- * event; all else, faults among it, is CLAUDE_DECLINED and leaves event alone.
+ * The three ways that claude_event_read() goes, for what holds them against
+ * each other.  The first two take only what the full one would read to the
+ * same event and usage; all else, faults among it, is CLAUDE_DECLINED, event
+ * undefined then and usage as it was.
  */
 
-claude_rc_t claude_event_read_fast(const claude_str_t *data,
+claude_rc_t claude_event_read_text(const claude_str_t *data,
     claude_event_t *event);
+claude_rc_t claude_event_read_fast(const claude_str_t *data,
+    claude_event_t *event, claude_usage_t *usage);
 claude_rc_t claude_event_read_full(const claude_str_t *data,
     claude_event_t *event, claude_usage_t *usage);
 

@@ -10,9 +10,12 @@
 
 #define CLAUDE_JSON_NAMES_FEW  16
 
+/* 2^64 divided by the golden ratio, odd: multiplying by it mixes upwards */
 
-static uint64_t claude_json_names_hash(claude_json_names_t *names,
-    const claude_str_t *name);
+#define CLAUDE_JSON_NAMES_MIX  UINT64_C(0x9e3779b97f4a7c15)
+
+
+static uint64_t claude_json_names_hash(const claude_str_t *name);
 static claude_rc_t claude_json_names_grow(claude_json_names_t *names);
 static int claude_json_names_order(const void *one, const void *two);
 
@@ -24,7 +27,6 @@ claude_json_names_init(claude_json_names_t *names)
     names->nelts = 0;
     names->room = CLAUDE_JSON_NAMES_INLINE;
     names->open = 0;
-    names->keyed = 0;
 }
 
 
@@ -57,7 +59,7 @@ claude_json_names_add(claude_json_names_t *names, const claude_str_t *name,
         return CLAUDE_TOO_LARGE;
     }
 
-    hash = claude_json_names_hash(names, name);
+    hash = claude_json_names_hash(name);
 
     if (names->nelts - base < CLAUDE_JSON_NAMES_FEW) {
         for (i = base; i < names->nelts; i++) {
@@ -114,21 +116,35 @@ claude_json_names_end(claude_json_names_t *names, size_t *offset)
 }
 
 
-static uint64_t
-claude_json_names_hash(claude_json_names_t *names, const claude_str_t *name)
-{
-    uint64_t       hash;
-    unsigned char  out[crypto_shorthash_BYTES];
+/* each step can be undone, so that names of up to eight bytes never collide */
 
-    if (!names->keyed) {
-        randombytes_buf(names->key, sizeof(names->key));
-        names->keyed = 1;
+static uint64_t
+claude_json_names_hash(const claude_str_t *name)
+{
+    size_t                len;
+    uint64_t              hash, word;
+    const unsigned char  *p;
+
+    p = name->data;
+    hash = name->len;
+
+    for (len = name->len; len >= sizeof(word); len -= sizeof(word)) {
+        memcpy(&word, p, sizeof(word));
+        p += sizeof(word);
+
+        hash = (hash ^ word) * CLAUDE_JSON_NAMES_MIX;
+        hash ^= hash >> 32;
     }
 
-    crypto_shorthash(out, name->data, name->len, names->key);
-    memcpy(&hash, out, sizeof(hash));
+    word = 0;
 
-    return hash;
+    while (len) {
+        word = word << 8 | p[--len];
+    }
+
+    hash = (hash ^ word) * CLAUDE_JSON_NAMES_MIX;
+
+    return hash ^ hash >> 32;
 }
 
 

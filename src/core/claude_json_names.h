@@ -3,8 +3,10 @@
  * The names of the objects that are open while JSON is read, so that one that
  * comes twice in its object is seen.
  *
- * Names are held as keyed 64-bit hashes: nobody can make two that collide,
- * and two of CLAUDE_JSON_NAMES do by chance once in 2^41 objects.
+ * Names are held as 64-bit hashes.  One that comes twice has the same hash
+ * twice.  Two of CLAUDE_JSON_NAMES that differ have it by chance once in 2^41
+ * objects, or because somebody made them so: what he gains is that his own
+ * text is refused.
  */
 
 
@@ -13,8 +15,6 @@
 
 
 #include "claude_json_reader.h"
-
-#include <sodium.h>
 
 
 #define CLAUDE_JSON_NAMES_INLINE  64
@@ -34,9 +34,6 @@ typedef struct {
     /* where the names of each open object begin in elts */
     size_t                 base[CLAUDE_JSON_DEPTH];
     unsigned               open;
-
-    unsigned               keyed;
-    unsigned char          key[crypto_shorthash_KEYBYTES];
 
     claude_json_name_t     first[CLAUDE_JSON_NAMES_INLINE];
 } claude_json_names_t;

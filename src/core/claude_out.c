@@ -47,6 +47,16 @@ claude_out_put(claude_out_t *out, const void *data, size_t len)
         return;
     }
 
+    if (out->open != NULL && len <= (size_t) (out->end - out->pos)) {
+        memcpy(out->pos, data, len);
+
+        out->pos += len;
+        out->open->str.len += len;
+        out->size += len;
+
+        return;
+    }
+
     p = data;
 
     while (len) {

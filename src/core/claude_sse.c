@@ -23,6 +23,8 @@ typedef enum {
 } claude_sse_state_e;
 
 
+static claude_rc_t claude_sse_line(claude_sse_t *sse,
+    const unsigned char **pos, const unsigned char *eol, claude_str_t *line);
 static claude_rc_t claude_sse_step(claude_sse_t *sse,
     const unsigned char **pos, const unsigned char *end, claude_str_t *line);
 static claude_sse_state_e claude_sse_byte(claude_sse_state_e state,
@@ -59,8 +61,9 @@ claude_rc_t
 claude_sse_next(claude_sse_t *sse, const unsigned char **pos,
     const unsigned char *end, claude_str_t *data)
 {
-    claude_rc_t   rc;
-    claude_str_t  line;
+    claude_rc_t           rc;
+    claude_str_t          line;
+    const unsigned char  *eol;
 
     line.len = 0;
     line.data = NULL;
@@ -88,6 +91,15 @@ claude_sse_next(claude_sse_t *sse, const unsigned char **pos,
             continue;
         }
 
+        if (sse->state == sse_line) {
+            eol = claude_sse_find_eol(*pos, end);
+
+            if (eol != end) {
+                rc = claude_sse_line(sse, pos, eol, &line);
+                continue;
+            }
+        }
+
         rc = claude_sse_step(sse, pos, end, &line);
     }
 
@@ -99,7 +111,46 @@ claude_sse_next(claude_sse_t *sse, const unsigned char **pos,
 }
 
 
-/* one byte, or the rest of a line */
+/* a whole line that isn't empty */
+
+static claude_rc_t
+claude_sse_line(claude_sse_t *sse, const unsigned char **pos,
+    const unsigned char *eol, claude_str_t *line)
+{
+    claude_rc_t           rc;
+    const unsigned char  *p;
+
+    p = *pos;
+    rc = CLAUDE_OK;
+
+    if (eol - p >= 4 && memcmp(p, "data", 4) == 0
+        && (p + 4 == eol || p[4] == ':'))
+    {
+        p += 4;
+
+        if (p < eol) {
+            p++;
+        }
+
+        if (p < eol && *p == ' ') {
+            p++;
+        }
+
+        rc = claude_sse_begin(sse, line);
+
+        if (rc == CLAUDE_OK) {
+            rc = claude_sse_value(sse, p, eol, 1, line);
+        }
+    }
+
+    *pos = eol;
+    claude_sse_eol(sse, pos);
+
+    return rc;
+}
+
+
+/* of a line that is cut: one byte, or the rest of it */
 
 static claude_rc_t
 claude_sse_step(claude_sse_t *sse, const unsigned char **pos,

@@ -1,8 +1,8 @@
 
 /*
- * The fast path of an event against the full one: what the fast one takes, the
- * full one reads to the same; and what either gives can be pasted into another
- * JSON string.  The input is read as it is, and as the text of a delta.
+ * The fast paths of an event against the full one: what they take, the full
+ * one reads to the same; and what any gives can be pasted into another JSON
+ * string.  The input is read as it is, and as the text of a delta.
  */
 
 #include <stdlib.h>
@@ -63,10 +63,26 @@ compare(const unsigned char *data, size_t len)
         abort();
     }
 
-    if (claude_event_read_fast(&str, &event) == CLAUDE_OK) {
+    if (claude_event_read_text(&str, &event) == CLAUDE_OK) {
         if (rc != CLAUDE_OK || memcmp(&event, &full, sizeof(event)) != 0) {
             abort();
         }
+    }
+
+    if (claude_event_read_fast(&str, &event, &before) == CLAUDE_OK) {
+        if (rc != CLAUDE_OK || memcmp(&event, &full, sizeof(event)) != 0) {
+            abort();
+        }
+    }
+
+    if (rc == CLAUDE_OK
+        && claude_event_read(&str, &event, &before) != CLAUDE_OK)
+    {
+        abort();
+    }
+
+    if (memcmp(&usage, &before, sizeof(usage)) != 0) {
+        abort();
     }
 
     if (rc == CLAUDE_OK) {
