@@ -1,7 +1,9 @@
 #!/usr/bin/perl
 
 # Each file of conf-examples, with no more than its paths and ports changed,
-# is accepted by nginx -t and serves a request.
+# is accepted by nginx -t and serves a request.  The one that needs nginx's
+# OpenTelemetry module is tried where that is: in nginx's own place for
+# modules, or where CLAUDE_TEST_OTEL says.
 
 use strict;
 use warnings;
@@ -24,7 +26,11 @@ my $port = $t->port('tls');
 certificate($dir);
 Claude::SignIn->new($t, alice => 'correct horse');
 
+my $otel = $ENV{CLAUDE_TEST_OTEL}
+    // '/usr/lib/nginx/modules/ngx_otel_module.so';
+
 my @replace = (
+    ['modules/ngx_otel_module.so', $otel],
     ['modules/ngx_http_claude_module.so', Claude::Test::module()],
     ['/etc/nginx/claude/master.key', "$dir/keys/master.key"],
     ['/var/lib/nginx-claude/keys.jsonl', "$dir/keys/keys.jsonl"],
@@ -102,6 +108,28 @@ my %also = (
             "$name: and what it took");
     },
 
+    'opentelemetry.conf' => sub {
+        my ($r, $name) = @_;
+        my $of = '4bf92f3577b34da6a3ce929d0e0e4736';
+        my $with = chat($key, '-H', "traceparent: 00-$of-00f067aa0ba902b7-01");
+        is($with->{status}, 200, "$name: a request of some trace");
+        $t->stop_nginx;
+        my ($new, $old) = grep { $_->{status} == 200 } map { json_decode($_) }
+            split /\n/, read_file("$dir/trace.log");
+        for (["begins a trace", $new, $r], ["goes on with one", $old, $with]) {
+            my ($what, $line, $r) = @$_;
+            is($line->{claude_trace}, $line->{trace}, "$name: $what");
+            is($line->{claude_parent}, $line->{span}, "$name: in its span");
+            is($r->header('traceparent'),
+                "00-$line->{trace}-$line->{claude_span}-01",
+                "$name: the client is told");
+        }
+        is($old->{trace}, $of, "$name: which is the client's");
+        is(($bridge->calls)[-1]{headers}{traceparent},
+            "00-$of-$old->{claude_span}-01", "$name: the bridge is told");
+        $t->allow(qr/OTel/);
+    },
+
     'claude-auth.conf' => sub {
         my ($r, $name) = @_;
         my ($got) = reverse $bridge->calls;
@@ -117,6 +145,10 @@ my @names = map { basename($_) } sort glob root() . '/conf-examples/*.conf';
 is_deeply(\@names, [sort keys %also], 'every example is known here');
 
 for my $name (@names) {
+    if ($name eq 'opentelemetry.conf' && !-e $otel) {
+        SKIP: { skip "$name: no ngx_otel_module.so here", 1 }
+        next;
+    }
     use_example($name);
     is(chat(undef)->{status}, 401, "$name: no key, no answer");
     my $r = chat($key);

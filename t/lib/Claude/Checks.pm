@@ -25,6 +25,8 @@ sub flaws {
 
     push @flaws, 'no x-request-id'
         unless ($r->header('x-request-id') // '') =~ /^[\w-]{8,}$/;
+    push @flaws, 'no traceparent' unless ($r->header('traceparent') // '')
+        =~ /^00-[0-9a-f]{32}-[0-9a-f]{16}-0[0-3]$/;
     for my $name (sort keys %security) {
         push @flaws, "$name: " . ($r->header($name) // 'missing')
             unless ($r->header($name) // '') =~ $security{$name};
