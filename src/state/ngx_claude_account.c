@@ -651,6 +651,8 @@ ngx_claude_usage_stat(ngx_claude_store_t *store,
     stat->leases = ledger->nleases;
     stat->unwritten = ledger->unwritten;
     stat->capacity = ledger->ndeltas;
+    stat->lost = ledger->lost;
+    stat->failed = ledger->failed;
 
     ngx_claude_keystore_unlock(&store->keystore);
 }

@@ -57,6 +57,7 @@ ngx_claude_keystore_create(ngx_claude_keystore_t *ks)
         shm->ticks[i] = ngx_current_msec;
     }
 
+    shm->followed = ngx_current_msec;
     shm->layout = NGX_CLAUDE_KEYS_LAYOUT;
     ks->shpool->data = shm;
 
@@ -471,6 +472,10 @@ ngx_claude_keystore_view(ngx_claude_keys_shm_t *shm,
     view->expires = record->expires;
     view->previous_until = record->previous_until;
     view->account = &record->account;
+    view->day_tokens = record->day_tokens;
+    view->month_tokens = record->month_tokens;
+    view->day_cost = record->day_cost;
+    view->month_cost = record->month_cost;
     view->enabled = record->enabled;
 }
 
@@ -522,8 +527,15 @@ ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,
     stat->enabled = ks->shm->enabled;
     stat->capacity = ks->shm->capacity;
     stat->trouble = (const char *) ks->shm->trouble;
+    stat->lag = ngx_current_msec - ks->shm->followed;
 
     ngx_claude_keys_unlock(ks);
+
+    /* another process's clock may be a moment ahead */
+
+    if ((ngx_msec_int_t) stat->lag < 0) {
+        stat->lag = 0;
+    }
 }
 
 
@@ -544,6 +556,9 @@ ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
         first |= (!ngx_claude_same_file(&shm->complaint, pos)
                   || shm->complaint.offset != pos->offset);
         shm->complaint = *pos;
+
+    } else {
+        shm->followed = ngx_current_msec;
     }
 
     shm->trouble = (uintptr_t) trouble;

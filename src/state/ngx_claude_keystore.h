@@ -189,8 +189,8 @@ void ngx_claude_keystore_wrapped(ngx_claude_keystore_t *ks,
 
 /*
  * Trouble with the log at pos, told apart by the address of its text, which no
- * reload moves; NULL: there is none, any more.  1 for the first who says so, of
- * all processes.
+ * reload moves; NULL: there is none, any more, and the zone has all of it.  1
+ * for the first who says so, of all processes.
  */
 
 ngx_uint_t ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
@@ -246,6 +246,10 @@ typedef struct {
     time_t                  expires;    /* 0: never */
     time_t                  previous_until;
     ngx_claude_account_t   *account;
+    uint64_t                day_tokens; /* budgets, 0: none */
+    uint64_t                month_tokens;
+    uint64_t                day_cost;
+    uint64_t                month_cost;
     unsigned                enabled:1;
 } ngx_claude_key_view_t;
 
@@ -285,6 +289,7 @@ typedef struct {
     ngx_uint_t              enabled;
     ngx_uint_t              capacity;   /* of keys that are not long */
     const char             *trouble;    /* with the log; NULL: none */
+    ngx_msec_t              lag;        /* ms since the zone had all of it */
 } ngx_claude_keystore_stat_t;
 
 void ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,

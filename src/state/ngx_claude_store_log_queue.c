@@ -356,6 +356,15 @@ ngx_claude_log_append_end(ngx_claude_store_t *store, ngx_int_t rc)
     ctx->writing = NULL;
 
     if (job->rc != CLAUDE_OK) {
+
+        /* what it is for says why it wasn't done; what the disk said is here */
+
+        if (job->error.sys) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->error.sys,
+                          "key log %V %s", &store->path,
+                          ngx_claude_log_reason(job));
+        }
+
         ngx_claude_log_finish(store, writing, job->rc,
                               ngx_claude_log_reason(job));
         return;

@@ -125,6 +125,8 @@ typedef struct {
     ngx_uint_t              leases;     /* that there is room for */
     ngx_uint_t              unwritten;  /* keys and models */
     ngx_uint_t              capacity;   /* of unwritten */
+    uint64_t                lost;       /* calls that no history has */
+    ngx_uint_t              failed;     /* the last writing of it */
 } ngx_claude_usage_stat_t;
 
 void ngx_claude_usage_stat(ngx_claude_store_t *store,
