@@ -136,7 +136,8 @@ is_deeply({ %{ $told[0] }, time => '' }, { time => '',
     event => 'key_refused', outcome => 'refused', level => 'security',
     code => 'missing_api_key', address => "192.0.$real.0/24",
     requestId => $r->header('x-request-id'),
-    traceId => substr($r->header('traceparent'), 3, 32) }, 'with all that is known');
+    traceId => substr($r->header('traceparent'), 3, 32) },
+    'with all that is known');
 
 for (['invalid_api_key', 'an unknown key', key => 'sk-none'],
     ['invalid_api_key', 'a disabled key', key => $disabled])

@@ -298,9 +298,9 @@ logged();
 sub bridge_line {
     my ($r) = @_;
     return wait_until(sub {
-        my ($line) = grep { ($_->{request_id} // '')
-            eq $r->header('x-request-id') && $_->{event} eq 'request' } map { json_decode($_) }
-            grep { /^\{.*\}$/ } split /\n/,
+        my ($line) = grep { $_->{event} eq 'request'
+            && $_->{request_id} eq $r->header('x-request-id') }
+            map { json_decode($_) } grep { /^\{.*\}$/ } split /\n/,
             read_file($t->dir . '/sdk.err') // '';
         return $line;
     }, "the bridge's log line");

@@ -280,6 +280,7 @@ struct ngx_http_claude_ctx_s {
     unsigned                   eof:1;       /* upstream's body is whole */
     unsigned                   whole:1;     /* the answer is one document */
     unsigned                   failed:1;    /* in-band error is written */
+    unsigned                   ended:1;     /* the body's last bytes are */
     unsigned                   queued:1;
     unsigned                   timed:1;     /* ttft is filled */
     unsigned                   noted:1;     /* that an answer began */
@@ -597,6 +598,10 @@ void ngx_http_claude_put_error(ngx_http_request_t *r,
 
 claude_str_t ngx_http_claude_request_id(ngx_http_request_t *r);
 
+/* ngx_http_claude_id.c: gives a request its $request_id, where it has none */
+
+ngx_int_t ngx_http_claude_make_id(ngx_http_request_t *r);
+
 /* claude_mem_t over an ngx_pool_t */
 
 claude_mem_t ngx_http_claude_mem(ngx_pool_t *pool);
@@ -642,44 +647,6 @@ ngx_int_t ngx_http_claude_cors_headers(ngx_http_request_t *r,
 ngx_int_t ngx_http_claude_preflight(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, ngx_http_claude_loc_conf_t *lcf);
 
-/* ngx_http_claude_admin.c */
-
-ngx_int_t ngx_http_claude_admin_handler(ngx_http_request_t *r);
-
-/* whether the request is one of the admin's API, not of its page */
-
-ngx_uint_t ngx_http_claude_admin_is_api(ngx_http_request_t *r);
-
-/* ngx_http_claude_admin_origin.c */
-
-/* whether the client's connection is TLS, here or at a proxy that is trusted
- * to say so */
-
-ngx_uint_t ngx_http_claude_is_https(ngx_http_request_t *r);
-
-/* ngx_http_claude_admin_conf.c, ngx_http_claude_admin_people.c */
-
-char *ngx_http_claude_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_http_claude_admin_password_file(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_claude_admin_redirect(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_claude_admin_forwarded(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_claude_session_zone(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_claude_admin_merge(ngx_conf_t *cf,
-    ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf);
-ngx_int_t ngx_http_claude_admin_zones(ngx_conf_t *cf,
-    ngx_http_claude_main_conf_t *mcf);
-ngx_int_t ngx_http_claude_admin_check(ngx_conf_t *cf,
-    ngx_http_claude_main_conf_t *mcf);
-
-/* ends the sessions of those whose password has changed */
-
-ngx_int_t ngx_http_claude_admin_init_process(ngx_cycle_t *cycle,
-    ngx_http_claude_main_conf_t *mcf);
-
 /* ngx_http_claude_filter.c */
 
 ngx_int_t ngx_http_claude_filter_init(ngx_conf_t *cf);
@@ -707,15 +674,12 @@ void ngx_http_claude_send_count(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_claude_create_health(ngx_http_request_t *r);
 
-/* ngx_http_claude_admin_status.c */
-
-/* in the master, when it reads its configuration: since when it runs */
-
-void ngx_http_claude_status_init(void);
-
 /* ngx_http_claude_variables.c */
 
 ngx_int_t ngx_http_claude_add_variables(ngx_conf_t *cf);
+
+
+#include "ngx_http_claude_admin_conf.h"
 
 
 #endif /* NGX_HTTP_CLAUDE_H */

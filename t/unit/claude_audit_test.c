@@ -90,7 +90,8 @@ test_line(void)
            "{\"seq\":7,\"time\":\"2026-07-29T00:00:00.045Z\","
            "\"event\":\"key\",\"outcome\":\"refused\",\"level\":\"security\","
            "\"keyId\":null,\"requestId\":null,\"traceId\":null,"
-           "\"address\":null,\"code\":null,\"suppressed\":0}", "an element says null");
+           "\"address\":null,\"code\":null,\"suppressed\":0}",
+           "an element says null");
 
     audit.key_id = literal("key_0123456789abcdefghij");
     audit.request_id = literal("0123456789abcdef0123456789abcdef");
