@@ -39,7 +39,7 @@ quiet = @$(say) "  $(1)  $@";
 
 
 .PHONY: all module run test check-clients check-nginx bench fuzz sanitize deps
-.PHONY: crash clean help
+.PHONY: crash clean help deb check-packages
 .PHONY: units replays fuzzers FORCE
 
 all: module $(out)/claude-keys	## build the module and claude-keys
@@ -68,6 +68,15 @@ check-clients:	## let Claude Code, Codex and opencode work (1 GB of npm)
 check-nginx:	## build NGINX_SRC, and run the black-box suite with it
 	@src/tools/claude-deps.sh test
 	@exec t/versions/check.pl $(NGINX_SRC) $(TESTS)
+
+deb:	## build the Debian packages into build/deb
+	@src/tools/claude-deps.sh deb
+	@src/tools/claude-deb.sh $(BUILD)
+
+check-packages:	## install packages and image on a bare Debian 12 (minutes)
+	@src/tools/claude-deps.sh check-packages
+	@$(MAKE) --no-print-directory -s deb
+	@exec prove -v t/packages/*.pl
 
 bench:	## what a request and a stream cost, beside plain proxy_pass
 	@src/tools/claude-deps.sh bench

@@ -3,7 +3,7 @@
 # Installs what is missing: Debian packages with apt-get, npm modules with
 # npm ci.  What is there and new enough stays as it is.
 #
-#   claude-deps.sh build|run|test|check-clients|bench|fuzz
+#   claude-deps.sh build|run|test|check-clients|bench|fuzz|deb|check-packages
 
 set -eu
 umask 022
@@ -48,7 +48,24 @@ packages() {
 	libyajl-dev /usr/include/yajl/yajl_parse.h
 	END
 
-    [ "$what" = build ] || missing <<- END
+    case $what in deb | check-packages) missing <<- END
+	debhelper dh
+	dpkg-dev dpkg-buildpackage
+	fakeroot fakeroot
+	END
+    esac
+
+    [ "$what" != check-packages ] || missing <<- END
+	bash-completion /usr/share/bash-completion/bash_completion
+	debootstrap debootstrap
+	lintian lintian
+	man-db man
+	perl prove
+	systemd systemd-analyze
+	systemd-container systemd-nspawn
+	END
+
+    [ "$what" = build ] || [ "$what" = deb ] || missing <<- END
 	nodejs node
 	npm npm
 	openssl openssl
@@ -147,10 +164,10 @@ install_modules() {
 }
 
 install_packages
-[ "$what" != build ] || exit 0
+[ "$what" != build ] && [ "$what" != deb ] || exit 0
 
 check_node
-[ "$what" = fuzz ] || install_modules src/sdk \
+[ "$what" = fuzz ] || [ "$what" = check-packages ] || install_modules src/sdk \
     'the Claude Agent SDK, proprietary software of Anthropic (about 400 MB)'
 if [ "$what" = test ]; then
     install_modules t/clients 'the clients to test with'
