@@ -46,7 +46,8 @@ my @replace = (
 # what a test needs beside what the example says
 my $main = "daemon off;\npid $dir/nginx.pid;\nerror_log $dir/error.log info;\n"
     . ($> == 0 ? "user www-data;\n" : '');
-my $http = join '', map { "${_}_temp_path $dir/tmp/$_;\n" }
+my $http = join '', "access_log $dir/access.log;\n",
+    map { "${_}_temp_path $dir/tmp/$_;\n" }
     qw(client_body proxy fastcgi uwsgi scgi);
 
 sub use_example {
