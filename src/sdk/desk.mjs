@@ -77,6 +77,12 @@ export class ToolDesk {
     this.#match(id);
   }
 
+  /** Forgets what was called: another conversation begins. */
+  clear() {
+    this.#open.clear();
+    this.#results.clear();
+  }
+
   /** What the SDK calls, as it would an MCP SDK's server. */
   async connect(transport) {
     this.#transport = transport;

@@ -10,7 +10,12 @@
  * The CLI drops thinking of any model but the one that is asked, so a message
  * with thinking has to name it. The process says which that is, aliases
  * resolved, when it has read the first message.
+ *
+ * A process that may be rewound is given the first message the waiting way
+ * too, since the record of a command can't be named.
  */
+
+import { randomUUID } from 'node:crypto';
 
 const THOUGHTS = ['thinking', 'redacted_thinking'];
 
@@ -23,10 +28,12 @@ const THOUGHTS = ['thinking', 'redacted_thinking'];
 
 /**
  * @param {Message[]} messages alternating roles, the user's last
- * @param {boolean} burst whether text may go the burst way
+ * @param {object} how
+ * @param {boolean} how.burst whether text may go the burst way
+ * @param {boolean} [how.marked] whether the process may be rewound
  * @returns {Step[]} the last one asks for the answer
  */
-export function planHistory(messages, burst) {
+export function planHistory(messages, { burst, marked = false }) {
   const steps = [];
   const thinks = messages.some(isThinking);
   for (const message of messages.slice(0, -1)) {
@@ -35,13 +42,21 @@ export function planHistory(messages, burst) {
     if (role === 'assistant') {
       steps.push(step(assistant(content), { named: isThinking(message) }));
     } else if (burst && isOneText(content) && !(first && thinks)) {
-      steps.push(step(record(content[0].text)));
+      const [{ text }] = content;
+      steps.push(first && marked
+        ? step({ ...user(text), shouldQuery: false }, { wait: true })
+        : step(record(text)));
     } else {
       steps.push(step({ ...user(content), shouldQuery: false },
         { wait: true }));
     }
   }
   steps.push(step(user(messages.at(-1).content)));
+  if (marked) {
+    for (const { line } of steps) {
+      if (line.type === 'user') line.uuid = randomUUID();
+    }
+  }
   return steps;
 }
 

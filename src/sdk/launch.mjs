@@ -10,6 +10,7 @@ import { lstat, mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 
 import { SERVER } from './desk.mjs';
+import { Gate } from './gate.mjs';
 
 /** No credential: it makes the CLI ask for OAuth's headers from the start. */
 export const NO_TOKEN = 'none';
@@ -22,7 +23,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /**
  * Less than any request costs. The CLI would go on by itself after an answer
  * that was cut at max_tokens or empty; with its budget spent it doesn't. It
- * doesn't go on when it should, either: a lasting process has none.
+ * doesn't go on when it should, either: a lasting process has none, but a gate.
  */
 const BUDGET = 0.000001;
 
@@ -46,6 +47,7 @@ export class Launcher {
   #args = [];
   #lastingArgs = [];
   #env = {};
+  #gate = null;
 
   /** Whether children may be started: there is a place for them. */
   prepared = false;
@@ -73,6 +75,7 @@ export class Launcher {
     await mkdir(this.cwd, { recursive: true, mode: 0o700 });
     await this.#sweep();
     await mkdir(this.root, { mode: 0o700 });
+    if (this.#settings.keep > 0) await this.#openGate();
     const probe = spawnSync(SETPRIV[0], [...SETPRIV.slice(1), 'true'],
       { stdio: 'ignore' });
     if (probe.status === 0) this.#wrapper = SETPRIV;
@@ -80,8 +83,14 @@ export class Launcher {
     this.prepared = true;
   }
 
+  /** @returns {boolean} whether processes that last can be started */
+  get lasts() {
+    return this.#gate !== null;
+  }
+
   /** Removes what this bridge made, but not the directory itself. */
   async remove() {
+    this.#gate?.close();
     await rm(this.root, { recursive: true, force: true, maxRetries: 5 });
   }
 
@@ -106,18 +115,21 @@ export class Launcher {
 
   /**
    * @param {boolean} lasting whether the child is for several answers
-   * @returns {{child: ChildProcess, dir: string}} a child in a process group
-   *   of its own, with HOME and TMPDIR in `dir`
+   * @returns {{child: ChildProcess, dir: string, pass: Pass|null,
+   *   day: string}} a child in a process group of its own, with HOME and TMPDIR
+   *   in `dir`; a lasting one reaches the API by a pass of gate.mjs only
    */
   spawn(lasting) {
     const dir = path.join(this.root, String(++this.#count));
-    const env = { ...this.#env, HOME: dir, TMPDIR: path.join(dir, 'tmp') };
+    const pass = lasting ? this.#gate.admit() : null;
+    const env = { ...this.#env, ...pass?.env, HOME: dir,
+      TMPDIR: path.join(dir, 'tmp') };
     mkdirSync(env.TMPDIR, { recursive: true, mode: 0o700 });
     const [file, ...args] = [...this.#wrapper, this.#command,
       ...(lasting ? this.#lastingArgs : this.#args)];
     const child = spawn(file, args,
       { cwd: this.cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
-    return { child, dir };
+    return { child, dir, pass, day: today() };
   }
 
   /**
@@ -133,6 +145,17 @@ export class Launcher {
   query(child, late, prompt, lasting) {
     const options = this.#options(late, lasting, () => child);
     return query({ prompt, options });
+  }
+
+  async #openGate() {
+    try {
+      const gate = new Gate(this.#settings);
+      await gate.listen();
+      this.#gate = gate;
+    } catch (error) {
+      // its text might quote a proxy's password
+      this.#log.warn('no_gate', { error: error.code ?? error.name });
+    }
   }
 
   #options(late, lasting, spawnClaudeCodeProcess) {
@@ -184,6 +207,11 @@ export class Launcher {
       this.#log.info('swept', { of: pid });
     }
   }
+}
+
+/** @returns {string} the day, as a process tells it to the model */
+export function today() {
+  return new Date().toDateString();
 }
 
 function isAlive(pid) {

@@ -7,6 +7,7 @@
  */
 export function render(pool, answered) {
   const { status, ready, parked, busy, starting, kept, queue } = pool.health();
+  const { continued, toolSteps, rewound } = pool.served;
   const requests = [...answered]
     .map(([outcome, count]) => [`{outcome="${outcome}"}`, count]);
   return [
@@ -27,8 +28,18 @@ export function render(pool, answered) {
     metric('failed_starts_total', 'counter',
       'SDK processes that ended before they were parked.',
       [['', pool.failedStarts]]),
+    metric('kept', 'gauge', 'Kept processes by what they wait for.', [
+      ['{at="end"}', pool.kept.end],
+      ['{at="calls"}', pool.kept.calls],
+    ]),
     metric('continued_total', 'counter',
-      'Requests that went on in a kept process.', [['', pool.continued]]),
+      'Requests that went on in a kept process.',
+      [['', continued + toolSteps]]),
+    metric('tool_steps_total', 'counter',
+      'Those of them that brought the results of calls.', [['', toolSteps]]),
+    metric('rewound_total', 'counter',
+      'Requests that began a conversation in a kept process.',
+      [['', rewound]]),
     metric('requests_total', 'counter',
       'Messages requests by status, or how else they ended.', requests),
   ].join('');

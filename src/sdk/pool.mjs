@@ -13,6 +13,9 @@ const MOST_FAILURES = 3;
 /** Processes that may die under one request before it is refused. */
 const MOST_TRIES = 3;
 
+/** How a process is taken that was not kept. */
+const FRESH = { results: null, rewind: false };
+
 /** The processes of one bridge and the requests that wait for them. */
 export class Pool {
   #launcher;
@@ -32,6 +35,8 @@ export class Pool {
 
   starts = 0;
   failedStarts = 0;
+  /** Requests that a kept process answered. */
+  served = { continued: 0, toolSteps: 0, rewound: 0 };
 
   /**
    * @param {Launcher} launcher
@@ -69,11 +74,11 @@ export class Pool {
    * @throws {ApiError}
    */
   async* answer(turn, signal) {
-    const kept = this.#kept.take(turn);
-    if (kept !== null) {
-      const { process, results } = kept;
-      if (yield* this.#answered(process, turn, signal, results)) {
-        this.#kept.continued++;
+    const taken = this.#kept.take(turn);
+    if (taken !== null) {
+      const { process, results, rewind } = taken;
+      if (yield* this.#answered(process, turn, signal, { results, rewind })) {
+        this.served[wayOf(taken)]++;
         return;
       }
     }
@@ -87,13 +92,12 @@ export class Pool {
   }
 
   /** Answers, or is false when another process may be asked. */
-  async* #answered(process, turn, signal, results = null) {
-    const { idleTimeout, burstHistory: burst } = this.#settings;
-    const prices = this.#prices;
+  async* #answered(process, turn, signal, how = FRESH) {
+    const { idleTimeout, burstHistory: burst, rewinds } = this.#settings;
     const keep = this.#kept.isFit(process) && !this.#draining;
     try {
-      yield* process.answer(turn,
-        { signal, idleTimeout, burst, prices, keep, results });
+      yield* process.answer(turn, { signal, idleTimeout, burst, keep,
+        marked: rewinds, prices: this.#prices, ...how });
     } catch (error) {
       if (error instanceof Unsent) return false;
       throw error;
@@ -105,9 +109,10 @@ export class Pool {
     return true;
   }
 
-  /** @returns {number} requests that went on in a kept process */
-  get continued() {
-    return this.#kept.continued;
+  /** @returns {{end: number, calls: number}} kept ones by where they wait */
+  get kept() {
+    const calls = this.#kept.waiting;
+    return { end: this.#kept.size - calls, calls };
   }
 
   /** @returns {object} the document of `GET /health` */
@@ -171,7 +176,8 @@ export class Pool {
   /** One is parked beside the others, where that leaves room for them. */
   #isLastingWanted(isAnyWanted) {
     const { keep, pool, maxProcesses } = this.#settings;
-    return keep > 0 && !this.#draining && this.#lasting.length === 0
+    return keep > 0 && this.#launcher.lasts && !this.#draining
+      && this.#lasting.length === 0
       && (isAnyWanted || this.#count('bound') === 0)
       && this.#count('starting', true) === 0
       && this.#all.size + pool < maxProcesses;
@@ -320,4 +326,9 @@ export class Pool {
     }
     return count;
   }
+}
+
+function wayOf({ results, rewind }) {
+  if (rewind) return 'rewound';
+  return results === null ? 'continued' : 'toolSteps';
 }

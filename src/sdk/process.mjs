@@ -53,6 +53,7 @@ export class ClaudeProcess {
   #onState;
   #child = null;
   #dir = null;
+  #pass = null;
   #query = null;
   #prompt = new Prompt();
   #timers = new Set();
@@ -71,6 +72,8 @@ export class ClaudeProcess {
   held = null;
   /** The calls of it that wait. */
   calls = [];
+  /** When it was started. */
+  day = null;
 
   /**
    * @param {Launcher} launcher
@@ -92,6 +95,11 @@ export class ClaudeProcess {
       && child.exitCode === null && child.signalCode === null;
   }
 
+  /** @returns {boolean} whether it can be given another conversation */
+  get rewindable() {
+    return this.#prompt.first !== undefined && this.calls.length === 0;
+  }
+
   /** @returns {number|undefined} */
   get pid() {
     return this.#child?.pid;
@@ -100,13 +108,14 @@ export class ClaudeProcess {
   /** Starts the child and has it parked before it knows of any request. */
   start() {
     try {
-      ({ child: this.#child, dir: this.#dir } = this.#launcher.spawn(
-        this.lasting));
+      ({ child: this.#child, dir: this.#dir, pass: this.#pass,
+        day: this.day } = this.#launcher.spawn(this.lasting));
     } catch {
       this.#gone();
       return;
     }
     const child = this.#child;
+    if (this.#pass) this.#pass.onExcess = () => this.#exceeded();
     child.stdin.on('error', () => {});
     child.stderr.resume();
     child.once('exit', () => this.#gone());
@@ -126,10 +135,13 @@ export class ClaudeProcess {
    * @param {AbortSignal} options.signal the client went
    * @param {number} options.idleTimeout ms without an event
    * @param {boolean} options.burst see history.mjs
+   * @param {boolean} options.marked whether it may be rewound, see there
    * @param {Prices} options.prices see cost.mjs
    * @param {boolean} options.keep whether the process may be kept
    * @param {object[]|null} options.results of the calls that it waits at,
    *   which are all that the turn adds
+   * @param {boolean} options.rewind whether the turn is of another
+   *   conversation than the one that it holds
    * @yields {object} Messages events, `message_stop` last; before that, where
    *   it is known, `claude_cost`
    * @throws {ApiError|Unsent}
@@ -230,13 +242,18 @@ export class ClaudeProcess {
       && this.#desk.knows(recorder.calls);
   }
 
+  /** It sends what nobody asked for: it goes on after an answer by itself. */
+  #exceeded() {
+    if (this.turns > 0) this.halt();
+  }
+
   /**
-   * Takes the credential away as soon as the API answers: a process without a
-   * budget would go on by itself after some answers, and one that is kept is
-   * to have none.
+   * As soon as the API answers the process can send no more, and has its
+   * credential taken away: one that is kept is to have none.
    */
   #disarm() {
     if (!this.lasting) return;
+    this.#pass.shut();
     this.#disarmed = this.#query.applyFlagSettings({ env: NO_CREDENTIAL })
       .then(() => true, () => false);
   }
@@ -279,16 +296,17 @@ export class ClaudeProcess {
     stdin.write(`${READY}\n`);
   }
 
-  async #bind(turn, { burst, results }) {
+  async #bind(turn, options) {
     this.turns++;
     this.#move('bound');
     this.#isSet = false;
+    this.#pass?.open();
     if (this.#query !== null) {
-      await this.#rebind(turn, results);
+      await this.#rebind(turn, options);
       return;
     }
     this.#desk = new ToolDesk(this.lasting ? turn.tools : []);
-    this.#prompt.push(planHistory(turn.messages, burst));
+    this.#prompt.push(this.#plan(turn.messages, options));
     this.#query = this.#launcher.query(this.#child,
       { systemPrompt: turn.system, ...this.#desk.options }, this.#prompt,
       this.lasting);
@@ -298,18 +316,44 @@ export class ClaudeProcess {
     });
   }
 
+  #plan(messages, { burst, marked }) {
+    return planHistory(messages, { burst, marked: marked && this.lasting });
+  }
+
   /** One that was kept has everything but the credential and the question. */
-  async #rebind({ flags, messages }, results) {
+  async #rebind({ flags, messages }, options) {
+    const { results, rewind } = options;
+    if (rewind) await this.#rewind();
     const env = {};
     for (const [name, none] of Object.entries(DEFAULTS)) {
       env[name] = flags.env[name] ?? none;
     }
     await this.#set({ env }, REBIND_TIMEOUT);
     if (results === null) {
-      this.#prompt.push(planHistory(messages.slice(-1), false));
+      this.#prompt.push(
+        this.#plan(rewind ? messages : messages.slice(-1), options));
     } else {
       results.forEach(({ id, result }) => this.#desk.give(id, result));
     }
+  }
+
+  /** Has it forget all that was said; internal to the pinned SDK version. */
+  async #rewind() {
+    const late = this.#after(REBIND_TIMEOUT, () => this.halt());
+    try {
+      const { first, last } = this.#prompt;
+      const { response } = await this.#query.request({
+        subtype: 'rewind_conversation', target_message_uuid: first,
+        last_seen_user_message_uuid: last });
+      const isEmpty = response?.rewound === true
+        && response.targetMessageUuid === first
+        && response.precedingAssistantUuid === null;
+      if (!isEmpty) throw new Error('not rewound');
+    } finally {
+      this.#clear(late);
+    }
+    this.#prompt.restart();
+    this.#desk.clear();
   }
 
   async #set(flags, timeout) {
@@ -366,6 +410,7 @@ export class ClaudeProcess {
     if (this.state === 'gone') return;
     for (const timer of this.#timers) clearTimeout(timer);
     this.#prompt.close();
+    this.#pass?.close();
     const query = this.#query;
     if (query) setTimeout(() => query.close(), CLOSE_GRACE);
     this.#move('gone');

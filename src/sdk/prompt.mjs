@@ -10,10 +10,21 @@ export class Prompt {
   /** The model that is asked, aliases resolved, once the process said so. */
   model = undefined;
 
+  /** Names of the user's first and last message, where they have any. */
+  first = undefined;
+  last = undefined;
+
   /** @param {Step[]} steps of history.mjs, the last one asks */
   push(steps) {
     for (const step of steps) this.#steps.push(step);
+    this.last = steps.at(-1).line.uuid;
+    this.first ??= steps[0].line.uuid;
     this.#wake();
+  }
+
+  /** Begins another conversation. */
+  restart() {
+    this.first = undefined;
   }
 
   /** Ends the iteration: the process is gone. */

@@ -1,12 +1,15 @@
 /** Configuration from the environment; docs/bridge.md describes each. */
 
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import path from 'node:path';
 
 import { LEVELS } from './log.mjs';
 import { BESIDE } from './socket.mjs';
 
 const MOST_SOCKET_PATH = 107 - BESIDE.length;
+/** By default, and bytes of memory that the machine must have for each. */
+const MOST_KEPT = 4;
+const MEMORY_OF_ONE = 1024 ** 3;
 const UNITS = { ms: 1, s: 1000, m: 60000 };
 const SIZES = { '': 1, k: 1024, m: 1024 * 1024 };
 const NETWORK = ['HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY',
@@ -46,18 +49,20 @@ export function readSettings(env) {
     maxBody: size(env, 'MAX_BODY', '32m'),
     idleTimeout: duration(env, 'IDLE_TIMEOUT', '300s', 10000),
     shutdownTimeout: duration(env, 'SHUTDOWN_TIMEOUT', '30s'),
-    keep: integer(env, 'KEEP', 0, 0, 1000),
+    keep: integer(env, 'KEEP', affordable(), 0, 1000),
     keepTime: duration(env, 'KEEP_TIME', '5m'),
     keepTurns: integer(env, 'KEEP_TURNS', 200, 1, 100000),
     continues: flag(env, 'CONTINUE', 'on'),
     toolSteps: flag(env, 'TOOL_STEPS', 'on'),
+    rewinds: flag(env, 'REWIND', 'on'),
     burstHistory: flag(env, 'BURST_HISTORY', 'on'),
     mimalloc: flag(env, 'MIMALLOC', 'off'),
     log: choice(env, 'LOG', 'info', LEVELS),
     apiBase: baseUrl(env),
     network: network(env),
   };
-  if (!settings.continues && !settings.toolSteps) settings.keep = 0;
+  const { continues, toolSteps, rewinds } = settings;
+  if (!continues && !toolSteps && !rewinds) settings.keep = 0;
   if (settings.maxProcesses < pool) {
     throw new SettingsError('CLAUDE_BRIDGE_MAX_PROCESSES',
       'is smaller than CLAUDE_BRIDGE_POOL');
@@ -83,6 +88,13 @@ function isInherited({ LISTEN_FDS: fds, LISTEN_PID: pid }) {
 
 function cores() {
   return availableParallelism?.() ?? cpus().length;
+}
+
+/** Kept processes take some 200 MB each. */
+function affordable() {
+  const limit = process.constrainedMemory?.() || Infinity;
+  return Math.min(MOST_KEPT,
+    Math.floor(Math.min(limit, totalmem()) / MEMORY_OF_ONE));
 }
 
 function read(env, name, standard) {

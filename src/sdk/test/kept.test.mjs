@@ -8,59 +8,32 @@ import {
   bodies, Bridge, endOf, finish, question, textOf, TOKEN, until,
 } from './lib/bridge.mjs';
 import { answerOf, rest, said } from './lib/fuzz.mjs';
-
-const KEY = { 'x-claude-key-id': 'one' };
+import { KEY, Keeper, user } from './lib/kept.mjs';
 
 let stub;
+let keeper;
 let bridge;
-before(async () => { stub = await startStub(); });
+before(async () => {
+  stub = await startStub();
+  keeper = new Keeper(stub);
+});
 afterEach(async () => {
   stub.release();
-  await bridge?.stop();
+  await keeper.stop();
   bridge = undefined;
   stub.clear();
 });
 after(() => stub?.close());
 
-const user = (text) => ({ role: 'user',
-  content: [{ type: 'text', text: `[[stub ${text}]]` }] });
-
-async function metric(name) {
-  const { text } = await bridge.get('/metrics');
-  return Number(new RegExp(`^claude_bridge_${name} (\\d+)$`, 'm')
-    .exec(text)[1]);
-}
-
-/** A bridge with a lasting process parked. */
 async function start(env = {}) {
-  const started = await Bridge.start(stub,
-    { CLAUDE_BRIDGE_KEEP: '4', ...env });
-  bridge = started;
-  await lasting();
-  return started;
+  bridge = await keeper.start(env);
 }
 
-/** Waits until a process is parked that may be kept. */
-function lasting() {
-  return until(async () => (await bridge.health()).parked === 2);
-}
-
-const continued = () => metric('continued_total');
-
-/** One more turn of a conversation, which it is added to. */
-async function turn(messages, text, more = {}, headers = KEY) {
-  messages.push(user(text));
-  await lasting();
-  const { status, events, text: raw } = await bridge.post(
-    { ...question(''), messages, ...more }, headers);
-  assert.equal(status, 200, raw);
-  assert.equal(events.at(-1).type, 'message_stop', raw);
-  messages.push(answerOf(events));
-  return events;
-}
+const turn = (...args) => keeper.turn(...args);
+const continued = () => keeper.metric('continued_total');
 
 test('what extends a conversation goes on in its process', async () => {
-  bridge = await start();
+  await start();
   const messages = [];
   const more = { system: 'S', thinking: { type: 'adaptive' } };
   for (let i = 0; i < 4; i++) {
@@ -77,7 +50,7 @@ test('what extends a conversation goes on in its process', async () => {
 });
 
 test('it takes the credential of the request at hand', async () => {
-  bridge = await start();
+  await start();
   const messages = [];
   await turn(messages, 'text=a');
   const other = `${TOKEN}-rotated`;
@@ -99,7 +72,7 @@ test('it takes the credential of the request at hand', async () => {
 });
 
 test('anything else gets a fresh one', async () => {
-  bridge = await start({ CLAUDE_BRIDGE_KEEP: '1' });
+  await start({ CLAUDE_BRIDGE_KEEP: '1' });
   const cases = {
     'another key': [{}, { 'x-claude-key-id': 'two' }],
     'no key': [{}, {}],
@@ -125,7 +98,7 @@ test('anything else gets a fresh one', async () => {
 });
 
 test('a retry gets a fresh one, and so does a second heir', async () => {
-  bridge = await start({ CLAUDE_BRIDGE_POOL: '1' });
+  await start({ CLAUDE_BRIDGE_POOL: '1' });
   const messages = [];
   await turn(messages, 'text=a');
   const heirs = ['b', 'c'].map((name) => {
@@ -140,7 +113,7 @@ test('a retry gets a fresh one, and so does a second heir', async () => {
 });
 
 test('nothing is kept of what ended otherwise', async () => {
-  bridge = await start();
+  await start();
   const ends = {
     max_tokens: 'deltas=90', blank: 'text=" "', empty: 'text=""',
     refusal: 'stop=refusal', pause: 'stop=pause_turn text=x',
@@ -160,7 +133,7 @@ test('nothing is kept of what ended otherwise', async () => {
 });
 
 test('an answer that was aborted leaves nothing to go on in', async () => {
-  bridge = await start();
+  await start();
   const messages = [];
   await turn(messages, 'text=a');
   const call = bridge.send({ ...question(''),
@@ -176,7 +149,7 @@ test('an answer that was aborted leaves nothing to go on in', async () => {
 describe('a kept process', () => {
   for (const signal of ['SIGKILL', 'SIGSTOP']) {
     test(`that got a ${signal} is replaced without notice`, async () => {
-      bridge = await start();
+      await start();
       const messages = [];
       await turn(messages, 'text=a');
       const [pid] = await until(() => bridge.pids('kept').length
@@ -190,7 +163,7 @@ describe('a kept process', () => {
   }
 
   test('that dies while the API is silent is replaced too', async () => {
-    bridge = await start();
+    await start();
     const messages = [];
     await turn(messages, 'text=a');
     const [pid] = await until(() => bridge.pids('kept').length
@@ -203,7 +176,7 @@ describe('a kept process', () => {
   });
 
   test('passes on what the API refuses', async () => {
-    bridge = await start();
+    await start();
     const messages = [];
     await turn(messages, 'text=a');
     const { status } = await bridge.post({ ...question(''),
@@ -213,21 +186,21 @@ describe('a kept process', () => {
   });
 
   test('goes after its time', async () => {
-    bridge = await start({ CLAUDE_BRIDGE_KEEP_TIME: '100ms' });
+    await start({ CLAUDE_BRIDGE_KEEP_TIME: '100ms' });
     await turn([], 'text=a');
     await until(async () => (await bridge.health()).kept === 0);
     await until(() => bridge.pids('kept').length === 0);
   });
 
   test('goes after its turns', async () => {
-    bridge = await start({ CLAUDE_BRIDGE_KEEP_TURNS: '2' });
+    await start({ CLAUDE_BRIDGE_KEEP_TURNS: '2' });
     const messages = [];
     for (let i = 0; i < 4; i++) await turn(messages, `text=${i}`);
     assert.equal(await continued(), 2);
   });
 
   test('goes when there are more: the one that waited longest', async () => {
-    bridge = await start({ CLAUDE_BRIDGE_KEEP: '2' });
+    await start({ CLAUDE_BRIDGE_KEEP: '2' });
     const all = [[], [], []];
     for (const messages of all) await turn(messages, 'text=a');
     assert.equal((await bridge.health()).kept, 2);
@@ -239,7 +212,7 @@ describe('a kept process', () => {
   });
 
   test('goes when a fresh one needs its place', async () => {
-    bridge = await start({ CLAUDE_BRIDGE_MAX_PROCESSES: '3' });
+    await start({ CLAUDE_BRIDGE_MAX_PROCESSES: '3' });
     await turn([], 'text=a');
     assert.equal((await bridge.health()).kept, 1);
     const answers = await Promise.all(['b', 'c', 'd'].map((name) =>
@@ -249,7 +222,7 @@ describe('a kept process', () => {
   });
 
   test('goes when the bridge stops', async () => {
-    bridge = await start();
+    await start();
     await turn([], 'text=a');
     bridge.child.kill('SIGTERM');
     assert.deepEqual(await bridge.exited, { code: 0, signal: null });
@@ -265,7 +238,7 @@ const text = (value) => ({ type: 'text', text: value });
 
 /** The body of the request that brings the results of two calls. */
 async function stepped(results, env = null) {
-  if (env !== null) bridge = await start(env);
+  if (env !== null) await start(env);
   stub.clear();
   const messages = [];
   await turn(messages, `text=look ${CALLS}`, { tools: TOOLS });
@@ -305,7 +278,7 @@ describe('at tool calls', () => {
       [result('toolu_1', ' no', { is_error: true }), good],
       [result('toolu_1', [text('a'), text('b')], { is_error: true }), good],
     ];
-    bridge = await start();
+    await start();
     for (const content of cases) {
       assert.deepEqual(await stepped(content), content);
       assert.equal(await continued(), 0);
@@ -321,9 +294,10 @@ describe('at tool calls', () => {
 });
 
 test('nothing is kept when it is switched off', async () => {
-  for (const env of [{ CLAUDE_BRIDGE_KEEP: '0' },
-    { CLAUDE_BRIDGE_KEEP: '4', CLAUDE_BRIDGE_CONTINUE: 'off' }]) {
+  for (const env of [{ CLAUDE_BRIDGE_KEEP: '0' }, { CLAUDE_BRIDGE_KEEP: '4',
+    CLAUDE_BRIDGE_CONTINUE: 'off', CLAUDE_BRIDGE_REWIND: 'off' }]) {
     bridge = await Bridge.start(stub, env);
+    keeper.bridge = bridge;
     const messages = [];
     for (const text of ['a', 'b']) {
       messages.push(user(`text=${text}`));
@@ -333,12 +307,12 @@ test('nothing is kept when it is switched off', async () => {
       assert.equal((await bridge.health()).kept, 0);
     }
     assert.equal(await continued(), 0);
-    await bridge.stop();
+    await keeper.stop();
   }
 });
 
 test('each answer has its own cost', async () => {
-  bridge = await start();
+  await start();
   const messages = [];
   const costs = [];
   for (let i = 0; i < 3; i++) {
