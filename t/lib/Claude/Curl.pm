@@ -33,13 +33,14 @@ sub curl {
     return Claude::HTTP::Response->new(%r);
 }
 
-# a self-signed certificate for localhost in DIR/tls.crt and DIR/tls.key
+# a self-signed certificate for localhost in DIR/tls.crt and DIR/tls.key; days:
+# how long it is valid
 sub certificate {
-    my ($dir) = @_;
+    my ($dir, %opt) = @_;
     my $got = Claude::Process::run(['openssl', 'req', '-x509', '-newkey',
         'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days',
-        '2', '-subj', '/CN=localhost', '-keyout', "$dir/tls.key", '-out',
-        "$dir/tls.crt"]);
+        $opt{days} // 2, '-subj', '/CN=localhost', '-keyout', "$dir/tls.key",
+        '-out', "$dir/tls.crt"]);
     die "openssl: $got->{err}" if $got->{status};
     return "ssl_certificate $dir/tls.crt; ssl_certificate_key $dir/tls.key;";
 }

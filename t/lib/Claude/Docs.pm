@@ -23,6 +23,8 @@ my %places = (
     '/usr/src/nginx-claude' => 'src',
     '/var/log/nginx/error.log' => 'error.log',
     '/var/log/nginx/claude-audit.log' => 'audit.log',
+    '/var/log/nginx/access.log' => 'access.log',
+    '/etc/nginx/tls' => 'tls',
     '/srv/nginx-claude' => 'srv',
     '/var/lib/nginx-claude' => 'keys',
     '/var/backups/claude' => 'backups',
@@ -30,7 +32,8 @@ my %places = (
     '/media/safe' => 'safe',
 );
 
-# commands of an operator's machine; the module's nginx is the test's
+# commands of an operator's machine; the module's nginx is the test's, and so is
+# port 443 of 127.0.0.1, or any other: the world's port of that name
 sub new {
     my ($class, $world, $file) = @_;
     my $dir = $world->dir;
@@ -91,6 +94,7 @@ sub place {
     my ($self, $text) = @_;
     my $all = join '|', map { quotemeta } reverse sort keys %places;
     $text =~ s/($all)/$self->{dir}\/$places{$1}/g;
+    $text =~ s/127\.0\.0\.1:(\d+)/'127.0.0.1:' . $self->{world}->port($1)/ge;
     $text =~ s/-o www-data -g www-data // unless $self->{world}{user};
     return $text;
 }
@@ -118,10 +122,17 @@ sub shell {
     return { status => 0, out => $out, err => '' };
 }
 
+# runs commands that look at something, each whatever the others say
+sub look {
+    my ($self, $text) = @_;
+    my $cwd = '/';
+    return $self->part($self->place($text), \$cwd, undef, '-uc');
+}
+
 sub part {
-    my ($self, $text, $cwd, $input) = @_;
+    my ($self, $text, $cwd, $input, $flags) = @_;
     my $where = "$self->{dir}/bin/.cwd";
-    my $got = run(['sh', '-euc', "cd '$$cwd'\n$text\npwd > '$where'\n"],
+    my $got = run(['sh', $flags // '-euc', "cd '$$cwd'\n$text\npwd > '$where'\n"],
         $input, PATH => "$self->{dir}/bin:$ENV{PATH}");
     ($$cwd) = split /\n/, read_file($where) // $$cwd;
     return $got;
