@@ -10,31 +10,25 @@
 #define CLAUDE_TRACE_SAMPLED  0x01
 #define CLAUDE_TRACE_RANDOM   0x02  /* the trace's id is */
 
-#define CLAUDE_TRACE_BYTES    ((CLAUDE_TRACE_ID_LEN + CLAUDE_TRACE_SPAN_LEN)  \
-                               / 2)
-
 
 static unsigned claude_trace_sound(const claude_str_t *value);
 static unsigned claude_trace_hex(const unsigned char *p, size_t len);
+static void claude_trace_not_zero(char *p, size_t len);
 static unsigned claude_trace_zero(const unsigned char *p, size_t len);
 static unsigned claude_trace_digit(unsigned char c);
 
 
 void
-claude_trace_begin(claude_trace_t *trace, const claude_str_t *value)
+claude_trace_begin(claude_trace_t *trace, const claude_str_t *value,
+    const unsigned char random[CLAUDE_TRACE_BYTES])
 {
-    char           text[CLAUDE_TRACE_ID_LEN + CLAUDE_TRACE_SPAN_LEN + 1];
-    unsigned       flags;
-    unsigned char  random[CLAUDE_TRACE_BYTES];
+    char      text[2 * CLAUDE_TRACE_BYTES + 1];
+    unsigned  flags;
 
-    do {
-        randombytes_buf(random, sizeof(random));
-        sodium_bin2hex(text, sizeof(text), random, sizeof(random));
+    sodium_bin2hex(text, sizeof(text), random, CLAUDE_TRACE_BYTES);
 
-    } while (claude_trace_zero((unsigned char *) text, CLAUDE_TRACE_ID_LEN)
-             || claude_trace_zero((unsigned char *) text
-                                  + CLAUDE_TRACE_ID_LEN,
-                                  CLAUDE_TRACE_SPAN_LEN));
+    claude_trace_not_zero(text, CLAUDE_TRACE_ID_LEN);
+    claude_trace_not_zero(text + CLAUDE_TRACE_ID_LEN, CLAUDE_TRACE_SPAN_LEN);
 
     trace->taken = claude_trace_sound(value);
     memset(trace->caller, 0, CLAUDE_TRACE_SPAN_LEN);
@@ -113,6 +107,17 @@ claude_trace_hex(const unsigned char *p, size_t len)
     }
 
     return 1;
+}
+
+
+/* ids of zeros alone mean none */
+
+static void
+claude_trace_not_zero(char *p, size_t len)
+{
+    if (claude_trace_zero((unsigned char *) p, len)) {
+        p[len - 1] = '1';
+    }
 }
 
 

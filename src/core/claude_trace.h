@@ -20,6 +20,12 @@
 #define CLAUDE_TRACE_SPAN_LEN  16
 
 
+/* random bytes of which both ids are made */
+
+#define CLAUDE_TRACE_BYTES    ((CLAUDE_TRACE_ID_LEN + CLAUDE_TRACE_SPAN_LEN)  \
+                               / 2)
+
+
 /* all of it is text, and hex in lower case */
 
 typedef struct {
@@ -36,11 +42,12 @@ typedef struct {
 /*
  * Goes on with the caller's trace in a new span, or begins a trace where the
  * caller names none: with len 0, and with anything that the specification has
- * a server ignore.  Of value no more than 56 bytes are read.  Ids are random,
- * from libsodium, which the caller has initialized.
+ * a server ignore.  Of value no more than 56 bytes are read.  New ids are
+ * made of the random bytes.
  */
 
-void claude_trace_begin(claude_trace_t *trace, const claude_str_t *value);
+void claude_trace_begin(claude_trace_t *trace, const claude_str_t *value,
+    const unsigned char random[CLAUDE_TRACE_BYTES]);
 
 
 #endif /* CLAUDE_TRACE_H */

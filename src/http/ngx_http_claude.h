@@ -56,7 +56,7 @@
 
 #define NGX_HTTP_CLAUDE_HEALTH_TIMEOUT  2000
 
-/* bytes of a report of the bridge's answer */
+/* bytes of a report of the bridge's answer, where ctx says no other */
 
 #define NGX_HTTP_CLAUDE_REPORT_MAX  16384
 
@@ -74,7 +74,11 @@
 
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
+typedef struct ngx_http_claude_route_s  ngx_http_claude_route_t;
 typedef struct ngx_http_claude_audit_log_s  ngx_http_claude_audit_log_t;
+typedef struct ngx_http_claude_metrics_main_s  ngx_http_claude_metrics_main_t;
+typedef struct ngx_http_claude_metrics_loc_s  ngx_http_claude_metrics_loc_t;
+typedef struct ngx_http_claude_metrics_scan_s  ngx_http_claude_metrics_scan_t;
 typedef struct ngx_http_claude_admin_ctx_s  ngx_http_claude_admin_ctx_t;
 
 
@@ -121,6 +125,7 @@ typedef struct {
     ngx_int_t                  authorization;
     ngx_int_t                  api_key;
     ngx_array_t                uses;        /* of ngx_http_claude_use_t * */
+    ngx_http_claude_metrics_main_t  *metrics;  /* NULL: nothing is counted */
     ngx_claude_ring_t         *ring;        /* of events; NULL: nobody reads
                                              * them */
     ngx_array_t                audit_logs;  /* of ngx_http_claude_audit_log_t
@@ -179,6 +184,7 @@ typedef struct {
     ngx_http_complex_value_t  *trace_value;
 
     ngx_http_claude_admin_conf_t  admin;
+    ngx_http_claude_metrics_loc_t  *metrics;  /* NULL: no claude_metrics */
 
     ngx_http_upstream_conf_t   upstream;
     ngx_http_upstream_conf_t   health;      /* the same, in less time */
@@ -193,20 +199,6 @@ typedef struct {
     ngx_http_core_srv_conf_t  *cscf;
     ngx_http_claude_srv_conf_t  *scf;
 } ngx_http_claude_admin_at_t;
-
-
-/* one call of the public API */
-
-typedef struct {
-    ngx_str_t                  path;        /* below the location */
-    ngx_uint_t                 prefix;      /* path is followed by a name */
-    ngx_uint_t                 methods;     /* NGX_HTTP_… that it takes */
-    ngx_str_t                  allow;       /* the same for people */
-    ngx_uint_t                 open;        /* needs no key */
-    const claude_dialect_t    *dialect;     /* of a model call, or NULL */
-    ngx_int_t                (*handler)(ngx_http_request_t *r,
-                                   ngx_http_claude_ctx_t *ctx);
-} ngx_http_claude_route_t;
 
 
 struct ngx_http_claude_ctx_s {
@@ -226,6 +218,7 @@ struct ngx_http_claude_ctx_s {
     const ngx_str_t           *csp;         /* a page's own, or NULL */
     claude_trace_t             trace;       /* where traced */
     ngx_http_claude_admin_ctx_t  *admin;    /* NULL: no request of its */
+    ngx_http_claude_metrics_scan_t  *scan;  /* of all keys, or NULL */
 
     /* body and translation */
     u_char                    *body;        /* ngx_alloc()ed */
@@ -245,6 +238,8 @@ struct ngx_http_claude_ctx_s {
     /* upstream */
     ngx_int_t                (*process)(ngx_http_request_t *r);
     ngx_http_claude_report_pt  report;      /* NULL: the answer is a call's */
+    const char                *report_type; /* NULL: application/json */
+    size_t                     report_max;  /* bytes of it */
     ngx_buf_t                 *secret;      /* holds the credential */
     ngx_http_status_t          status;
     ngx_http_chunked_t         chunked;
@@ -363,6 +358,10 @@ ngx_int_t ngx_http_claude_access_handler(ngx_http_request_t *r);
 
 ngx_http_claude_ctx_t *ngx_http_claude_get_ctx(ngx_http_request_t *r);
 
+/* the one that r has, or had before an internal redirect; or NULL */
+
+ngx_http_claude_ctx_t *ngx_http_claude_last_ctx(ngx_http_request_t *r);
+
 /* ngx_http_claude_auth.c */
 
 /* looks the request's key up, once; fills ctx->key, or ctx->key_error.  From
@@ -405,24 +404,15 @@ ngx_uint_t ngx_http_claude_quota_model(ngx_http_claude_ctx_t *ctx,
 
 void ngx_http_claude_quota_note(ngx_http_claude_ctx_t *ctx);
 
+/* what the call has used up to now */
+
+void ngx_http_claude_quota_count(ngx_http_claude_ctx_t *ctx,
+    claude_count_t *count);
+
 /* the call is over, however: gives back what it holds and counts what it used,
  * the first time it is told */
 
 void ngx_http_claude_quota_end(ngx_http_claude_ctx_t *ctx);
-
-/* ngx_http_claude_route.c */
-
-const ngx_http_claude_route_t *ngx_http_claude_find_route(
-    ngx_http_request_t *r);
-ngx_int_t ngx_http_claude_content_handler(ngx_http_request_t *r);
-
-/* what follows the location's path in the URI, without a leading slash */
-
-ngx_str_t ngx_http_claude_path(ngx_http_request_t *r);
-
-/* the dialect of an error before the route, or without one */
-
-const claude_dialect_t *ngx_http_claude_speaks(ngx_http_request_t *r);
 
 /* ngx_http_claude_body.c */
 
@@ -598,9 +588,16 @@ void ngx_http_claude_put_error(ngx_http_request_t *r,
 
 claude_str_t ngx_http_claude_request_id(ngx_http_request_t *r);
 
-/* ngx_http_claude_id.c: gives a request its $request_id, where it has none */
+/* ngx_http_claude_id.c */
+
+/* gives a request its $request_id, where it has none */
 
 ngx_int_t ngx_http_claude_make_id(ngx_http_request_t *r);
+
+/* random bytes, at most 64, as unforeseeable as libsodium's; of the event loop
+ */
+
+void ngx_http_claude_random(u_char *dst, size_t len);
 
 /* claude_mem_t over an ngx_pool_t */
 
@@ -651,34 +648,12 @@ ngx_int_t ngx_http_claude_preflight(ngx_http_request_t *r,
 
 ngx_int_t ngx_http_claude_filter_init(ngx_conf_t *cf);
 
-/* ngx_http_claude_models.c, ngx_http_claude_health.c */
-
-ngx_int_t ngx_http_claude_models(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
-ngx_int_t ngx_http_claude_one_model(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
-ngx_int_t ngx_http_claude_health(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
-
-/* ngx_http_claude_count.c: POST messages/count_tokens */
-
-ngx_int_t ngx_http_claude_count(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
-
-/* the request is translated: answers it, and finalizes it */
-
-void ngx_http_claude_send_count(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
-
-/* create_request of a question to the bridge how it is */
-
-ngx_int_t ngx_http_claude_create_health(ngx_http_request_t *r);
-
 /* ngx_http_claude_variables.c */
 
 ngx_int_t ngx_http_claude_add_variables(ngx_conf_t *cf);
 
 
+#include "ngx_http_claude_route.h"
 #include "ngx_http_claude_admin_conf.h"
 
 

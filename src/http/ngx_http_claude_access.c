@@ -111,6 +111,10 @@ ngx_http_claude_get_ctx(ngx_http_request_t *r)
 
     ctx->request = r;
 
+    if (ngx_http_claude_make_id(r) != NGX_OK) {
+        return NULL;
+    }
+
     if (r->internal) {
         ngx_http_claude_inherit(r, ctx);
     }
@@ -138,20 +142,13 @@ ngx_http_claude_get_ctx(ngx_http_request_t *r)
 static void
 ngx_http_claude_inherit(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
-    ngx_pool_cleanup_t     *cln;
     ngx_http_claude_ctx_t  *old;
 
-    for (cln = r->pool->cleanup; cln != NULL; cln = cln->next) {
-        if (cln->handler == ngx_http_claude_cleanup) {
-            break;
-        }
-    }
+    old = ngx_http_claude_last_ctx(r);
 
-    if (cln == NULL) {
+    if (old == NULL) {
         return;
     }
-
-    old = cln->data;
 
     ctx->looked_up = old->looked_up;
     ctx->key = old->key;
@@ -171,6 +168,28 @@ ngx_http_claude_inherit(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     ctx->quota = old->quota;
     ctx->call = old->call;
     old->call.running = 0;
+}
+
+
+ngx_http_claude_ctx_t *
+ngx_http_claude_last_ctx(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_claude_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    if (ctx != NULL || !r->internal) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln != NULL; cln = cln->next) {
+        if (cln->handler == ngx_http_claude_cleanup) {
+            return cln->data;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -96,7 +96,7 @@ ngx_http_claude_is_nginx_page(ngx_http_request_t *r,
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
 
-    if (lcf->pass != NULL) {
+    if (lcf->pass != NULL || (ctx != NULL && ctx->report != NULL)) {
         return 1;
     }
 
@@ -145,7 +145,9 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
         r->headers_out.status = NGX_HTTP_OK;
         r->headers_out.status_line.len = 0;
 
-        claude_out_init(&out, &mem, NGX_HTTP_CLAUDE_REPORT_MAX);
+        claude_out_init(&out, &mem, ctx->report_max
+                                    ? ctx->report_max
+                                    : NGX_HTTP_CLAUDE_REPORT_MAX);
         ctx->report(r, ctx, fault->err, &out);
 
     } else {
@@ -171,7 +173,8 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
     ngx_http_clear_location(r);
 
     r->headers_out.content_length_n = out.size;
-    ngx_http_claude_content_type(r, "application/json");
+    ngx_http_claude_content_type(r, ctx->report_type ? ctx->report_type
+                                                     : "application/json");
 
     if (ctx->report != NULL) {
         ctx->error = CLAUDE_ERR_NONE;
@@ -190,7 +193,18 @@ ngx_http_claude_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
 
-    if (ctx == NULL || ctx->page == NULL || in == NULL || r != r->main) {
+    if (ctx == NULL || in == NULL || r != r->main) {
+        return ngx_http_next_body_filter(r, in);
+    }
+
+    if (ctx->ended && ngx_buf_special(in->buf)) {
+
+        /* nginx ends a body that has ended with its last bytes */
+
+        return NGX_OK;
+    }
+
+    if (ctx->page == NULL) {
         return ngx_http_next_body_filter(r, in);
     }
 

@@ -310,6 +310,11 @@ ngx_http_claude_push(ngx_http_request_t *r, const claude_out_t *out)
     b->temporary = 1;
     b->flush = 1;
 
+    /* the body's end leaves with its last bytes, not after them */
+
+    b->last_buf = (u->length == 0);
+    ctx->ended = b->last_buf;
+
     claude_out_copy(out, b->pos);
 
     for (ll = &u->out_bufs; *ll != NULL; ll = &(*ll)->next) { /* void */ }

@@ -66,6 +66,7 @@ ngx_http_claude_trace(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 const claude_trace_t *
 ngx_http_claude_get_trace(ngx_http_request_t *r)
 {
+    u_char                       random[CLAUDE_TRACE_BYTES];
     ngx_str_t                    value;
     claude_str_t                 s;
     ngx_http_claude_ctx_t       *ctx;
@@ -94,7 +95,8 @@ ngx_http_claude_get_trace(ngx_http_request_t *r)
     s.len = value.len;
     s.data = value.data;
 
-    claude_trace_begin(&ctx->trace, &s);
+    ngx_http_claude_random(random, sizeof(random));
+    claude_trace_begin(&ctx->trace, &s, random);
     ctx->traced = 1;
 
     return &ctx->trace;

@@ -8,8 +8,8 @@
 #include "ngx_http_claude.h"
 
 
-#define NGX_HTTP_CLAUDE_OAUTH    "Authorization: Bearer "
-#define NGX_HTTP_CLAUDE_API_KEY  "X-Api-Key: "
+#define NGX_HTTP_CLAUDE_OAUTH    CRLF "Authorization: Bearer "
+#define NGX_HTTP_CLAUDE_API_KEY  CRLF "X-Api-Key: "
 
 /* bytes kept of the body of the bridge's refusal */
 
@@ -103,23 +103,18 @@ ngx_http_claude_upstream_create(ngx_http_request_t *r,
 }
 
 
-/* the answer's own identity, which the client will see */
+/* the answer's identity, which the client will see, is the request's own */
 
 ngx_int_t
 ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
-    u_char        random[16], *hex;
     claude_str_t  id;
 
-    hex = ngx_pnalloc(r->pool, 2 * sizeof(random));
-    if (hex == NULL) {
+    id = ngx_http_claude_request_id(r);
+
+    if (id.len == 0) {
         return NGX_ERROR;
     }
-
-    randombytes_buf(random, sizeof(random));
-
-    id.data = hex;
-    id.len = ngx_hex_dump(hex, random, sizeof(random)) - hex;
 
     ctx->mem = ngx_http_claude_mem(r->pool);
 
@@ -175,34 +170,32 @@ static ngx_buf_t *
 ngx_http_claude_request_head(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx)
 {
-    size_t                        len;
-    ngx_buf_t                    *b;
-    const claude_trace_t         *trace;
-    ngx_http_variable_value_t    *id;
-    ngx_http_claude_main_conf_t  *mcf;
+    size_t                 len;
+    ngx_buf_t             *b;
+    claude_str_t           id;
+    const claude_trace_t  *trace;
 
-    static const char  format[] =
+    static const char  fixed[] =
         "POST /v1/messages HTTP/1.1" CRLF
         "Host: localhost" CRLF
         "Content-Type: application/json" CRLF
         "Accept: text/event-stream" CRLF
         "Anthropic-Version: 2023-06-01" CRLF
-        "X-Request-Id: %v" CRLF
-        "X-Claude-Key-Id: %*s" CRLF
-        "Content-Length: %uz" CRLF;
+        "X-Request-Id: ";
 
-    static const char  traceparent[] = "traceparent: %*s" CRLF;
+    static const char  key_id[] = CRLF "X-Claude-Key-Id: ";
+    static const char  length[] = CRLF "Content-Length: ";
+    static const char  traceparent[] = CRLF "traceparent: ";
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
+    id = ngx_http_claude_request_id(r);
+    trace = ngx_http_claude_get_trace(r);
 
-    id = ngx_http_get_indexed_variable(r, mcf->request_id);
-    if (id == NULL || id->not_found) {
+    if (id.len == 0) {
         return NULL;
     }
 
-    trace = ngx_http_claude_get_trace(r);
-
-    len = sizeof(format) + id->len + CLAUDE_KEY_ID_LEN + NGX_SIZE_T_LEN
+    len = sizeof(fixed) + id.len + sizeof(key_id) + CLAUDE_KEY_ID_LEN
+          + sizeof(length) + NGX_SIZE_T_LEN
           + sizeof(traceparent) + CLAUDE_TRACE_LEN
           + sizeof(NGX_HTTP_CLAUDE_OAUTH);
 
@@ -211,18 +204,29 @@ ngx_http_claude_request_head(ngx_http_request_t *r,
         return NULL;
     }
 
-    b->last = ngx_slprintf(b->last, b->end, format, id,
-                           (size_t) CLAUDE_KEY_ID_LEN, ctx->key->id,
-                           ctx->messages.size);
+#define ngx_http_claude_put(b, s)                                            \
+    (b)->last = ngx_cpymem((b)->last, s, sizeof(s) - 1)
+
+    ngx_http_claude_put(b, fixed);
+    b->last = ngx_cpymem(b->last, id.data, id.len);
+    ngx_http_claude_put(b, key_id);
+    b->last = ngx_cpymem(b->last, ctx->key->id, CLAUDE_KEY_ID_LEN);
+    ngx_http_claude_put(b, length);
+    b->last = ngx_sprintf(b->last, "%uz", ctx->messages.size);
 
     if (trace != NULL) {
-        b->last = ngx_slprintf(b->last, b->end, traceparent,
-                               (size_t) CLAUDE_TRACE_LEN, trace->parent);
+        ngx_http_claude_put(b, traceparent);
+        b->last = ngx_cpymem(b->last, trace->parent, CLAUDE_TRACE_LEN);
     }
 
-    b->last = ngx_slprintf(b->last, b->end, "%s",
-                           ctx->key->token_form == CLAUDE_TOKEN_API_KEY
-                           ? NGX_HTTP_CLAUDE_API_KEY : NGX_HTTP_CLAUDE_OAUTH);
+    if (ctx->key->token_form == CLAUDE_TOKEN_API_KEY) {
+        ngx_http_claude_put(b, NGX_HTTP_CLAUDE_API_KEY);
+
+    } else {
+        ngx_http_claude_put(b, NGX_HTTP_CLAUDE_OAUTH);
+    }
+
+#undef ngx_http_claude_put
 
     return b;
 }

@@ -4,8 +4,8 @@
 #include <sodium.h>
 
 
-#define NGX_CLAUDE_LIMIT_LAYOUT  0x636c1001
-#define NGX_CLAUDE_LIMIT_DIGEST  crypto_generichash_BYTES_MIN
+#define NGX_CLAUDE_LIMIT_LAYOUT  0x636c1002
+#define NGX_CLAUDE_LIMIT_DIGEST  crypto_shorthash_siphashx24_BYTES
 #define NGX_CLAUDE_LIMIT_NONE    0xffffffff
 
 
@@ -30,7 +30,7 @@ struct ngx_claude_limit_shm_s {
     uint32_t                n;          /* nodes in use: the first n */
     uint32_t                newest;
     uint32_t                oldest;
-    u_char                  key[crypto_generichash_KEYBYTES];
+    u_char                  key[crypto_shorthash_siphashx24_KEYBYTES];
 };
 
 
@@ -187,8 +187,7 @@ ngx_claude_limit_request(ngx_claude_limit_t *limit, const ngx_str_t *key,
     rate = limit->rate;
     rate.burst = burst;
 
-    (void) crypto_generichash(digest, sizeof(digest), key->data, key->len,
-                              shm->key, sizeof(shm->key));
+    (void) crypto_shorthash_siphashx24(digest, key->data, key->len, shm->key);
 
     ngx_claude_limit_lock(limit);
 

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "claude_trace.h"
 
 
@@ -25,13 +23,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     claude_str_t    value;
     claude_trace_t  trace;
     unsigned char  *copy;
+    unsigned char   random[CLAUDE_TRACE_BYTES];
 
     static const char  form[] =
         "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-
-    if (sodium_init() < 0) {
-        abort();
-    }
 
     copy = malloc(size ? size : 1);
     memcpy(copy, data, size);
@@ -46,8 +41,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                       "-0000000000000000")
             && (size == 55 || (!match(data, size, "00") && data[55] == '-'));
 
+    memset(random, size ? data[0] : 0, sizeof(random));
     memset(&trace, 0xff, sizeof(trace));
-    claude_trace_begin(&trace, &value);
+    claude_trace_begin(&trace, &value, random);
 
     if (trace.taken != sound
         || !match(trace.parent, sizeof(trace.parent), form)

@@ -70,6 +70,22 @@ static const value_t  values[] = {
 };
 
 
+/* as good as random ones */
+
+static const unsigned char *
+bytes(const char *seed)
+{
+    size_t                i;
+    static unsigned char  out[CLAUDE_TRACE_BYTES];
+
+    for (i = 0; i < sizeof(out); i++) {
+        out[i] = seed[0] ? seed[i % strlen(seed)] + i : 0;
+    }
+
+    return out;
+}
+
+
 static unsigned
 is_hex(const unsigned char *p, size_t len)
 {
@@ -105,7 +121,7 @@ test_value(const value_t *v)
     value.data = copy;
 
     memset(&trace, 0xff, sizeof(trace));
-    claude_trace_begin(&trace, &value);
+    claude_trace_begin(&trace, &value, bytes("some"));
 
     is(trace.taken, v->flags != NULL, "\"%s\" is %s", v->value,
        v->flags ? "taken" : "ignored");
@@ -147,8 +163,8 @@ test_none(void)
     value.len = 0;
     value.data = NULL;
 
-    claude_trace_begin(&one, &value);
-    claude_trace_begin(&two, &value);
+    claude_trace_begin(&one, &value, bytes("one"));
+    claude_trace_begin(&two, &value, bytes("two"));
 
     ok(!one.taken && !two.taken, "with nothing to go on with");
     ok(memcmp(one.parent + CLAUDE_TRACE_ID, two.parent + CLAUDE_TRACE_ID,
@@ -157,6 +173,12 @@ test_none(void)
        && memcmp(one.parent + CLAUDE_TRACE_SPAN,
                  two.parent + CLAUDE_TRACE_SPAN, CLAUDE_TRACE_SPAN_LEN)
           != 0, "each has ids of its own");
+
+    claude_trace_begin(&one, &value, bytes(""));
+
+    is_mem(one.parent, CLAUDE_TRACE_LEN,
+           "00-00000000000000000000000000000001-0000000000000001-02",
+           CLAUDE_TRACE_LEN, "bytes that are all 0 make ids all the same");
 }
 
 
