@@ -132,8 +132,9 @@ sub look {
 sub part {
     my ($self, $text, $cwd, $input, $flags) = @_;
     my $where = "$self->{dir}/bin/.cwd";
-    my $got = run(['sh', $flags // '-euc', "cd '$$cwd'\n$text\npwd > '$where'\n"],
-        $input, PATH => "$self->{dir}/bin:$ENV{PATH}");
+    my $commands = "cd '$$cwd'\n$text\npwd > '$where'\n";
+    my $got = run(['sh', $flags // '-euc', $commands], $input,
+        PATH => "$self->{dir}/bin:$ENV{PATH}");
     ($$cwd) = split /\n/, read_file($where) // $$cwd;
     return $got;
 }
