@@ -10,12 +10,15 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use File::Temp ();
+use HTTP::Tiny ();
 use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(time sleep);
 
 use Claude::Docs;
 use Claude::Machine;
+use Claude::Process qw(spawn stop);
 use Claude::Test;
 
 use constant FETCH => 900;
@@ -73,7 +76,7 @@ my $page = out('man', '-E', 'UTF-8', '-P', 'cat',
     root() . '/debian/man/claude-keys.1') =~ s/.\x08//gr =~ s/\x{e2}\x{80}.|\e\[\d*m/-/gr;
 for my $file ('claude-keys', '_claude-keys') {
     my $text = read_file(root() . "/debian/completions/$file");
-    is(join(' ', grep { $text !~ /\b\Q$_\E\b/ } @commands,
+    is(join(' ', grep { $text !~ /(?<![\w-])\Q$_\E\b/ } @commands,
         grep { !/help|version|-to$/ } sort keys %option), '',
         "completion $file has all");
 }
@@ -94,8 +97,15 @@ is($completed->{out}, "rotate\n--grace\n", 'bash completes')
 
 # a bare Debian 12
 
-my $t = Claude::Test->new;
-my $docs = Claude::Docs->new($t, 'docs/install.md');
+my $dir = File::Temp->newdir;
+my @started;
+END { local $?; stop($_) for @started }
+
+# the commands under a heading of docs/install.md
+sub blocks {
+    return Claude::Docs::blocks({ file => 'docs/install.md' }, $_[0], 'sh');
+}
+
 for my $port (80, 443) {
     IO::Socket::INET->new(LocalPort => $port, Listen => 1, ReuseAddr => 1)
         or BAIL_OUT("port $port of this machine is taken");
@@ -113,12 +123,12 @@ sub machine {
     return $got;
 }
 
-# the commands under a heading of docs/install.md
+# follows them
 sub follow {
     my ($heading, @more) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my @got = map { machine("$heading: " . s/\n.*//sr, $_, @more) }
-        $docs->blocks($heading, 'sh');
+        blocks($heading);
     note("$heading: @{[minutes()]}");
     return wantarray ? @got : { map { my $k = $_; $k => join '',
         map { $_->{$k} } @got } qw(out err) };
@@ -149,10 +159,10 @@ like($m->sh($journal)->{out},
 
 # a file that is not the one that was pinned
 
-my $stub = $t->daemon('stub', cmd => ['node', root()
-    . '/t/stub/anthropic.mjs']);
+push @started, spawn(cmd => ['node', root() . '/t/stub/anthropic.mjs'],
+    out => "$dir/stub.out");
 my ($url) = wait_until(sub {
-    (read_file($t->dir . '/stub.out') // '') =~ m{listening on (http://\S+)}
+    (read_file("$dir/stub.out") // '') =~ m{listening on (http://\S+)}
         && $1;
 }, 'the stub API');
 machine('settings', 'echo "$0" >> /etc/default/nginx-claude-bridge' =~
@@ -176,10 +186,9 @@ wait_until(sub { $m->sh($journal)->{out} =~ /"listening"/ }, 'the bridge', 60);
 is($m->sh('systemctl is-active nginx-claude-bridge')->{out}, "active\n",
     'the bridge runs');
 
-my $token = $t->secret(token());
-write_file($m->path('/root/token.txt'), $token, 0600);
+write_file($m->path('/root/token.txt'), token(), 0600);
 follow('A key');
-my $key = $t->secret(read_file($m->path('/root/alice.key')) =~ s/\n//r);
+my $key = read_file($m->path('/root/alice.key')) =~ s/\n//r;
 like($key, qr/^sk-\w{48}$/, 'a key is made');
 follow('nginx');
 sub answers {
@@ -195,6 +204,12 @@ sub answers {
 answers('the endpoint answers, on TLS');
 
 # confined
+
+follow('Confinement');
+answers('with a confined nginx too');
+my ($worker) = $m->pids(qr/^nginx: worker/);
+isnt(run(['nsenter', '-t', $worker, '-m', 'touch', '/etc/x'])->{status}, 0,
+    'which can\'t write to its own configuration');
 
 my $unit = 'nginx-claude-bridge.service';
 my $security = machine('systemd-analyze security', "systemd-analyze "
@@ -255,8 +270,7 @@ sub main_pid { $m->sh("systemctl show -P MainPID $unit")->{out} + 0 }
 # starts an answer that hangs; what it gives is told later
 sub hanging {
     my $text = '[[stub deltas=4 hang=stream]]';
-    my $pid = Claude::Process::spawn(out => $t->dir . '/hang.out', err =>
-        $t->dir . '/hang.err', cmd => ['curl', '-sSkN',
+    my $pid = spawn(out => "$dir/hang.out", err => "$dir/hang.err", cmd => ['curl', '-sSkN',
         'https://127.0.0.1/v1/chat/completions', '-H',
         "Authorization: Bearer $key", '-H', 'Content-Type: application/json',
         '-d', json_encode({ model => 'sonnet', stream => \1, messages =>
@@ -271,8 +285,8 @@ sub ends_well {
     my ($pid, $name) = @_;
     $http->post("$url/_stub/release");
     waitpid $pid, 0;
-    my $text = read_file($t->dir . '/hang.out');
-    unlink $t->dir . '/hang.out';
+    my $text = read_file("$dir/hang.out");
+    unlink "$dir/hang.out";
     like($text, qr/\[DONE\]/, $name) or diag $text;
 }
 
@@ -296,7 +310,7 @@ machine('and goes on', 'cd /var/log/nginx-claude; grep -q start audit.log.1;'
 # version + 1
 
 for my $name (@names) {
-    my $dir = $t->dir . "/$name";
+    my $tree = "$dir/$name";
     my $next = "$versions[0]+next";
     my $script = <<'EOC';
 dpkg-deb -R "$1" "$2"
@@ -306,7 +320,7 @@ dpkg-deb --root-owner-group -b "$2" "$5"
 EOC
     my $file = $deb{$name} =~ s{.*/}{}r;
     my $to = $m->path('/root/') . ($file =~ s/_[^_]*_/_${next}_/r);
-    is_clean(run(['sh', '-euc', $script, 'sh', $deb{$name}, $dir, $next,
+    is_clean(run(['sh', '-euc', $script, 'sh', $deb{$name}, $tree, $next,
         $m->path("/root/$file"), $to]), "$name, another version");
 }
 $open = hanging();
@@ -325,7 +339,8 @@ answers('which answers too');
 
 # gone
 
-follow('Remove');
+my @remove = blocks('Remove');
+machine('Remove', shift @remove);
 my @left = files_of_ours();
 ok((grep { $_ eq "/var/lib/nginx-claude" } @left)
     && (grep { m{^/var/lib/nginx-claude-sdk/.*/claude$} } @left)
@@ -335,9 +350,8 @@ is($m->sh('cat /etc/nginx/claude/master.key /var/lib/nginx-claude/keys.jsonl '
     . '| wc -l')->{out} > 2, 1, 'keys with what is in them');
 machine('nginx runs without', 'nginx -t && systemctl is-active nginx');
 
-my $purged = (($m->{cut}) = $docs->blocks('Remove', 'sh'))[-1];
-my $got = machine('purge', ($docs->blocks('Remove', 'sh'))[-1]);
-like($got->{out}, qr{keys are left in /etc/nginx/claude.*keys are left in
+my $purged = machine('purge', @remove);
+like($purged->{out}, qr{keys are left in /etc/nginx/claude.*keys are left in
     \ /var/lib/nginx-claude}sx, 'purge says what is left');
 my @kept = qw(/etc/nginx/claude /var/lib/nginx-claude);
 is(join("\n", files_of_ours()), join("\n", sort @before, @kept),
@@ -347,4 +361,4 @@ is($m->sh('ls /run | grep claude || :')->{out}, '', 'nothing in /run');
 
 $m->halt;
 note("all of it took @{[minutes()]}");
-$t->finish;
+done_testing();

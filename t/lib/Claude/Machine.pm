@@ -81,7 +81,7 @@ sub host {
 sub binds {
     my ($self) = @_;
     return ("--bind=$self->{archives}:/var/cache/apt/archives",
-        '--resolve-conf=off', '--timezone=off');
+        '--resolv-conf=off', '--timezone=off');
 }
 
 # before it is booted
