@@ -1,16 +1,14 @@
 #!/usr/bin/perl
 
 # docs/operations.md, word for word and under load: a bridge takes over from
-# another, and the other way round, at a path and at a socket of systemd's.
-# No request is lost, and the old one's streams end whole.
+# another, and the other way round, also as the package has it.  No request is
+# lost, and the old one's streams end whole.
 
 use strict;
 use warnings;
 
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use IO::Socket::UNIX;
-use Socket qw(SOCK_STREAM SOMAXCONN);
 use Test::More;
 
 use Claude::Docs;
@@ -23,7 +21,7 @@ my $t = Claude::Test->new;
 my $dir = $t->dir;
 my $key = $t->add_key('alice');
 my $docs = Claude::Docs->new($t, 'docs/operations.md');
-my $heading = 'Another bridge';
+my $heading = 'From source';
 
 # the machine of the document: its source, npm without the net, a journal
 
@@ -37,7 +35,7 @@ my %env = map { split /=/, $_, 2 } $docs->place($unit)
     =~ /^Environment=(.*)$/mg;
 my ($command) = $docs->place($unit) =~ /^ExecStart=(.*)$/m;
 my ($group) = $unit =~ /^Group=(.*)$/m;
-my (%pid, $listener);
+my %pid;
 
 # the unit's command in its group, whose workers may use the socket
 sub start_bridge {
@@ -46,14 +44,15 @@ sub start_bridge {
     my @cmd = split ' ', $command =~ s/%i/$version/gr;
     $cmd[0] =~ s{.*/}{};
     @cmd = ('setpriv', '--regid', $group, '--clear-groups', @cmd) if !$>;
-    @cmd = ('sh', '-c', "LISTEN_FDS=1 LISTEN_PID=\$\$ exec @cmd 3<&"
-        . fileno $listener) if $listener;
     $pid{$n} = $t->daemon("bridge$n", cmd => \@cmd, env => { %env,
         CLAUDE_BRIDGE_POOL => 1, %{ $opt{env} // {} } });
 }
 
 sub says { (read_file("$dir/bridge$_[0].err") // '') =~ /"event":"$_[1]"/g }
 sub says_n { my @all = says(@_); return scalar @all }
+
+# none is left where the test breaks off
+END { kill 'KILL', $pid{4} if $pid{4} && alive($pid{4}) }
 
 # whether it ended, by itself and well
 sub ended {
@@ -67,11 +66,22 @@ sub ended {
 my %systemctl = (
     (map { my $n = $_; ("start claude-bridge\@$n" => sub { start_bridge($n) },
         "stop claude-bridge\@$n" => sub { },
-        "kill --signal=USR2 claude-bridge\@$n" =>
-            sub { kill 'USR2', $pid{$n} },
         "enable claude-bridge\@$n" => sub { },
         "disable claude-bridge\@$n" => sub { }) } 1, 2),
+    'reload nginx-claude-bridge' => sub { take_over(4) },
 );
+
+# ExecReload of the package's unit, which tells systemd of the new process
+sub take_over {
+    my ($n) = @_;
+    $docs->command('systemd-notify', "echo \"\$@\" > '$dir/notified'\n");
+    my $got = run(['sh', '-c', 'cd "$0" && ' . ($> ? '' : "setpriv --regid "
+        . "$group --clear-groups ") . "./take-over 2>>'$dir/bridge$n.err'",
+        "$dir/opt/2"], undef, %env, CLAUDE_BRIDGE_POOL => 1,
+        PATH => "$dir/bin:$ENV{PATH}");
+    is($got->{status}, 0, 'take-over') or diag read_file("$dir/bridge$n.err");
+    ($pid{$n}) = (read_file("$dir/notified") // '') =~ /^MAINPID=(\d+)$/;
+}
 
 my %steps;
 sub step {
@@ -104,6 +114,7 @@ sub text {
 
 step($heading, 1);
 step($heading, 1, sub { $_[0] =~ s{/claude-bridge/2}{/claude-bridge/1}gr });
+run(['cp', root() . '/conf-examples/systemd/take-over', "$dir/opt/2/"]);
 
 my $sdk = Claude::SDK->start_stub($t);
 $env{ANTHROPIC_BASE_URL} = $sdk->{url};
@@ -158,6 +169,7 @@ hand_over('there', 1, 2, [$heading, 2]);
 step($heading, 4);
 hand_over('back', 2, 1, ['Back to the old bridge', 1]);
 step('Back to the old bridge', 2);
+hand_over('package', 1, 4, ['With the package', 1]);
 
 # one that can't start anything
 
@@ -170,38 +182,11 @@ kill 'TERM', $pid{3};
 ok(ended(3), 'and ends when it is told to');
 ok(-S "$dir/bridge/sock", 'the socket is left alone');
 
-# a plain end removes its own socket, and a socket of systemd's stays
+# a plain end takes the socket along
 
-kill 'TERM', $pid{1};
-ok(ended(1), 'the last one ends');
+kill 'TERM', $pid{4};
+wait_until(sub { !alive($pid{4}) }, 'the end of the last one');
 ok(!-e "$dir/bridge/sock", 'and takes its socket along');
-
-$^F = 20;
-$listener = IO::Socket::UNIX->new(Local => "$dir/bridge/sock",
-    Type => SOCK_STREAM, Listen => SOMAXCONN) or die $!;
-chmod 0666, "$dir/bridge/sock";
-start_bridge(1);
-wait_until(sub { $t->http('GET', '/v1/health')->{status} == 200 },
-    'the bridge', 60);
-my @loads = loads();
-my $stream = held('socket');
-$_->more(1) for @loads;
-my $listening = says_n(2, 'listening');
-my $activated = 'Where systemd makes the socket';
-step($activated, 1);
-wait_until(sub { says_n(2, 'listening') > $listening }, 'the new one', 60);
-step($activated, 2);
-$loads[0]->more(1);
-$loads[1]->more(20);
-$sdk->release('socket');
-like(text($stream), qr/3 4 \[DONE\]\z/, 'a stream ends whole');
-ok(ended(1), 'the old one ends');
-$_->more(1) for @loads;
-is_deeply([map { keys %{ $_->stop } } @loads], ['whole', 'whole'],
-    'at a socket of systemd\'s no request is lost either');
-kill 'TERM', $pid{2};
-ok(ended(2), 'the new one ends');
-ok(-S "$dir/bridge/sock", 'and leaves the socket to systemd');
 
 # until there is a bridge
 $t->allow(qr/connect\(\) to .*health/, qr/upstream timed out.*health/);

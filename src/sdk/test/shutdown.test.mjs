@@ -1,13 +1,19 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import {
-  chmodSync, existsSync, readdirSync, readFileSync, statSync,
-  writeFileSync,
+  chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, renameSync,
+  rmSync, statSync, writeFileSync,
 } from 'node:fs';
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 
 import { startStub } from '../../../t/stub/anthropic.mjs';
-import { Bridge, finish, question, textOf, until } from './lib/bridge.mjs';
+import {
+  Bridge, ENTRY, finish, question, textOf, until,
+} from './lib/bridge.mjs';
 
 let stub;
 let bridge;
@@ -215,3 +221,26 @@ test('SIGUSR2 ends it without haste: open connections are served',
     assert.deepEqual(await bridge.exited, { code: 0, signal: null });
     agent.destroy();
   });
+
+test('a socket of systemd\'s is served, and left alone', async () => {
+  const root = mkdtempSync(path.join(tmpdir(), 'bridge-'));
+  const socket = path.join(root, 'sock');
+  const made = createServer();
+  await new Promise((resolve) => { made.listen(`${socket}.made`, resolve); });
+  renameSync(`${socket}.made`, socket);
+  const child = spawn('sh', ['-c', 'LISTEN_PID=$$ exec "$0" "$1"',
+    process.execPath, ENTRY], {
+    stdio: ['ignore', 'ignore', 'ignore', made._handle.fd],
+    env: { PATH: process.env.PATH, LISTEN_FDS: '1', CLAUDE_BRIDGE_POOL: '0',
+      CLAUDE_BRIDGE_SOCKET: socket, CLAUDE_BRIDGE_DIR: `${socket}-work` },
+  });
+  const exited = new Promise((resolve) => { child.once('exit', resolve); });
+  made.close();
+  const { status } = await finish(request({
+    socketPath: socket, path: '/health', agent: false }).end());
+  assert.equal(status, 200);
+  child.kill('SIGTERM');
+  assert.equal(await exited, 0);
+  assert.ok(statSync(socket).isSocket());
+  rmSync(root, { recursive: true });
+});
