@@ -6,6 +6,7 @@
 
 #include "src/http/ngx_http_claude.h"
 #include "src/http/ngx_http_claude_audit.h"
+#include "src/http/ngx_http_claude_metrics.h"
 
 
 static ngx_int_t ngx_http_claude_postconfiguration(ngx_conf_t *cf);
@@ -193,6 +194,13 @@ static ngx_command_t  ngx_http_claude_commands[] = {
       0,
       NULL },
 
+    { ngx_string("claude_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      ngx_http_claude_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("claude_connect_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -280,11 +288,13 @@ ngx_http_claude_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_claude_access_handler;
 
-    if (ngx_http_claude_filter_init(cf) != NGX_OK) {
+    if (ngx_http_claude_filter_init(cf) != NGX_OK
+        || ngx_http_claude_check_conf(cf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return ngx_http_claude_check_conf(cf);
+    return ngx_http_claude_metrics_phase(cf);
 }
 
 

@@ -53,6 +53,7 @@ ngx_int_t ngx_http_claude_admin_init_process(ngx_cycle_t *cycle,
 /* in the master, when it reads its configuration: since when it runs */
 
 void ngx_http_claude_status_init(void);
+time_t ngx_http_claude_status_started(void);
 
 
 #endif /* NGX_HTTP_CLAUDE_ADMIN_CONF_H */

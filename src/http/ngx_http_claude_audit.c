@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_claude_audit.h"
+#include "ngx_http_claude_metrics.h"
 
 
 #define NGX_HTTP_CLAUDE_AUDIT_SWEEP  1000   /* ms */
@@ -151,7 +151,13 @@ ngx_http_claude_audit(ngx_http_request_t *r,
             : ngx_http_cycle_get_module_main_conf(ngx_cycle,
                                                   ngx_http_claude_module);
 
-    if (mcf != NULL && mcf->ring != NULL) {
+    if (mcf == NULL) {
+        return;
+    }
+
+    ngx_http_claude_metrics_event(mcf, event);
+
+    if (mcf->ring != NULL) {
         ngx_http_claude_audit_tell(mcf, r, event, key_id, code);
     }
 }

@@ -4,7 +4,7 @@
  */
 
 
-#include "ngx_http_claude_audit.h"
+#include "ngx_http_claude_metrics.h"
 
 
 static ngx_int_t ngx_http_claude_open_store(ngx_conf_t *cf,
@@ -40,6 +40,7 @@ ngx_http_claude_create_main_conf(ngx_conf_t *cf)
      *     mcf->default_limit = NULL;
      *     mcf->sessions = NULL;
      *     mcf->attempts = NULL;
+     *     mcf->metrics = NULL;
      *     mcf->ring = NULL;
      *     mcf->warned = 0;
      */
@@ -243,6 +244,7 @@ ngx_http_claude_create_loc_conf(ngx_conf_t *cf)
      *     conf->models = { 0, 0, 0 };
      *     conf->trace_value = NULL;
      *     conf->admin = { 0, … };
+     *     conf->metrics = NULL;
      *
      *     conf->upstream.bufs.num = 0;
      *     conf->upstream.next_upstream = 0;
@@ -306,7 +308,8 @@ ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_claude_merge_upstream(&prev->upstream, &conf->upstream);
 
     if (ngx_http_claude_merge_pass(cf, prev, conf) != NGX_CONF_OK
-        || ngx_http_claude_admin_merge(cf, prev, conf) != NGX_CONF_OK)
+        || ngx_http_claude_admin_merge(cf, prev, conf) != NGX_CONF_OK
+        || ngx_http_claude_metrics_merge(cf, prev, conf) != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }

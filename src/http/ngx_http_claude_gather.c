@@ -141,15 +141,23 @@ ngx_http_claude_gather_report(ngx_http_request_t *r,
 {
     claude_out_t  doc;
 
-    claude_out_init(&doc, &ctx->mem, NGX_HTTP_CLAUDE_REPORT_MAX);
+    claude_out_init(&doc, &ctx->mem, ctx->report_max
+                                     ? ctx->report_max
+                                     : NGX_HTTP_CLAUDE_REPORT_MAX);
 
     ctx->report(r, ctx, CLAUDE_ERR_NONE, &doc);
 
-    if (doc.rc != CLAUDE_OK) {
+    if (doc.rc != CLAUDE_OK
+        || ngx_http_claude_deliver(r, ctx, &doc, NGX_HTTP_OK) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    return ngx_http_claude_deliver(r, ctx, &doc, NGX_HTTP_OK);
+    if (ctx->report_type != NULL) {
+        ngx_http_claude_content_type(r, ctx->report_type);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -153,14 +153,15 @@ ngx_http_claude_answer_headers(ngx_http_request_t *r,
 
     /* a request that could not be parsed has no location */
 
-    if ((lcf->admin.on || (scf->admin && r->phase_handler == 0))
+    if ((lcf->admin.on || lcf->metrics != NULL
+         || (scf->admin && r->phase_handler == 0))
         && ngx_http_claude_add_header(r, "Cache-Control", &no_store)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (!lcf->admin.on
+    if (!lcf->admin.on && lcf->metrics == NULL
         && ngx_http_claude_number_header(r, "Openai-Processing-Ms",
                                          ngx_http_claude_elapsed(r))
            != NGX_OK)

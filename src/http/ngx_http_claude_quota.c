@@ -21,8 +21,6 @@ static ngx_uint_t ngx_http_claude_quota_address(ngx_http_request_t *r,
     const claude_limits_t *limits);
 static claude_err_e ngx_http_claude_quota_refuse(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, claude_err_e err);
-static void ngx_http_claude_quota_count(ngx_http_claude_ctx_t *ctx,
-    claude_count_t *count);
 static ngx_uint_t ngx_http_claude_quota_failed(ngx_http_claude_ctx_t *ctx);
 
 
@@ -233,7 +231,7 @@ ngx_http_claude_quota_end(ngx_http_claude_ctx_t *ctx)
 /* an answer that was cut off told its last count of tokens when it began: what
  * came since is estimated */
 
-static void
+void
 ngx_http_claude_quota_count(ngx_http_claude_ctx_t *ctx, claude_count_t *count)
 {
     uint64_t         text;

@@ -20,33 +20,41 @@ static const ngx_http_claude_route_t  ngx_http_claude_routes[] = {
 
     { ngx_string("chat/completions"), 0,
       NGX_HTTP_POST, ngx_string("POST"), 0,
-      &claude_chat, ngx_http_claude_read_body },
+      &claude_chat, ngx_http_claude_read_body,
+      NGX_HTTP_CLAUDE_ROUTE_CHAT },
 
     { ngx_string("responses"), 0,
       NGX_HTTP_POST, ngx_string("POST"), 0,
-      &claude_responses, ngx_http_claude_read_body },
+      &claude_responses, ngx_http_claude_read_body,
+      NGX_HTTP_CLAUDE_ROUTE_RESPONSES },
 
     { ngx_string("messages"), 0,
       NGX_HTTP_POST, ngx_string("POST"), 0,
-      &claude_messages, ngx_http_claude_read_body },
+      &claude_messages, ngx_http_claude_read_body,
+      NGX_HTTP_CLAUDE_ROUTE_MESSAGES },
 
     { ngx_string("messages/count_tokens"), 0,
       NGX_HTTP_POST, ngx_string("POST"), 0,
-      NULL, ngx_http_claude_count },
+      NULL, ngx_http_claude_count,
+      NGX_HTTP_CLAUDE_ROUTE_COUNT_TOKENS },
 
     { ngx_string("models"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"), 0,
-      NULL, ngx_http_claude_models },
+      NULL, ngx_http_claude_models,
+      NGX_HTTP_CLAUDE_ROUTE_MODELS },
 
     { ngx_string("models/"), 1,
       NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"), 0,
-      NULL, ngx_http_claude_one_model },
+      NULL, ngx_http_claude_one_model,
+      NGX_HTTP_CLAUDE_ROUTE_MODELS },
 
     { ngx_string("health"), 0,
       NGX_HTTP_GET|NGX_HTTP_HEAD, ngx_string("GET, HEAD"), 1,
-      NULL, ngx_http_claude_health },
+      NULL, ngx_http_claude_health,
+      NGX_HTTP_CLAUDE_ROUTE_HEALTH },
 
-    { ngx_null_string, 0, 0, ngx_null_string, 0, NULL, NULL }
+    { ngx_null_string, 0, 0, ngx_null_string, 0, NULL, NULL,
+      NGX_HTTP_CLAUDE_ROUTE_NONE }
 };
 
 

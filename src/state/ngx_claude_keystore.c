@@ -526,6 +526,7 @@ ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,
     stat->keys = ks->shm->keys;
     stat->enabled = ks->shm->enabled;
     stat->capacity = ks->shm->capacity;
+    stat->records = stat->capacity - ngx_claude_keys_available(ks->shm);
     stat->trouble = (const char *) ks->shm->trouble;
     stat->lag = ngx_current_msec - ks->shm->followed;
 

@@ -288,6 +288,7 @@ typedef struct {
     ngx_uint_t              keys;
     ngx_uint_t              enabled;
     ngx_uint_t              capacity;   /* of keys that are not long */
+    ngx_uint_t              records;    /* in use: more than one of some */
     const char             *trouble;    /* with the log; NULL: none */
     ngx_msec_t              lag;        /* ms since the zone had all of it */
 } ngx_claude_keystore_stat_t;

@@ -156,12 +156,12 @@ found:
 
 void
 ngx_claude_metrics_observe(ngx_claude_metrics_histogram_t *histogram,
-    const ngx_claude_metrics_bounds_t *bounds, uint64_t us)
+    const claude_bucket_t *buckets, ngx_uint_t n, uint64_t us)
 {
     ngx_uint_t  i;
 
-    for (i = 0; i < bounds->n; i++) {
-        if (us <= bounds->bounds[i]) {
+    for (i = 0; i < n; i++) {
+        if (us <= buckets[i].bound) {
             break;
         }
     }

@@ -18,7 +18,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "../core/claude_core.h"
+#include "../core/claude_metrics.h"
 
 
 #define NGX_CLAUDE_METRICS_SIZE    (256 * 1024)     /* of the zone */
@@ -72,14 +72,6 @@ typedef struct {
 } ngx_claude_metrics_t;
 
 
-/* the bounds of a histogram, ascending, in microseconds */
-
-typedef struct {
-    const uint64_t         *bounds;
-    ngx_uint_t              n;
-} ngx_claude_metrics_bounds_t;
-
-
 /* a cell's key, and what it was made of; status 0 to 1023, reason to 255 */
 
 #define ngx_claude_metrics_key(route, status, reason)                         \
@@ -117,10 +109,11 @@ void ngx_claude_metrics_count(ngx_claude_metrics_t *metrics, uint32_t key);
 ngx_claude_metrics_model_t *ngx_claude_metrics_model(
     ngx_claude_metrics_t *metrics, const claude_str_t *name);
 
-/* counts one observation, in microseconds */
+/* counts one observation, in microseconds, in the first bucket that has it;
+ * n is NGX_CLAUDE_METRICS_BOUNDS at most */
 
 void ngx_claude_metrics_observe(ngx_claude_metrics_histogram_t *histogram,
-    const ngx_claude_metrics_bounds_t *bounds, uint64_t us);
+    const claude_bucket_t *buckets, ngx_uint_t n, uint64_t us);
 
 /* for status: models, and how many there is room for */
 
