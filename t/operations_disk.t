@@ -96,7 +96,8 @@ wait_until(sub { substr($t->log, $length) =~ /last use of . keys could not/ },
     'what can\'t be flushed');
 like(substr($t->log, $length), qr{key[ ]log[ ].*keys\.jsonl[ ]can't[ ]be[ ]written
     [ ]\(28:[ ]No[ ]space[ ]left}x, 'the error log says why');
-is($t->http('GET', '/v1/models', key => $key)->{status}, 200, 'keys are taken');
+is($t->http('GET', '/v1/models', key => $key)->{status}, 200,
+    'keys are taken');
 is($admin->key($keys->id($key))->{keyName}, $name,
     'the change is nowhere to be seen');
 

@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-export const ENTRY = fileURLToPath(new URL('../../bridge.mjs', import.meta.url));
+export const ENTRY = fileURLToPath(
+  new URL('../../bridge.mjs', import.meta.url));
 const DEFECTS = ['internal', 'unhandled_rejection', 'uncaught_exception'];
 const PATIENCE = 60000;
 const LOOK_AGAIN = 10;
