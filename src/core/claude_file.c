@@ -3,14 +3,22 @@
 #include "claude_key.h"
 
 #include <errno.h>
+#include <endian.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 
+#define CLAUDE_FILE_ACL  1024       /* bytes of a list that is looked at */
+
+
+static unsigned claude_file_is_private(int fd, mode_t mode);
 static claude_rc_t claude_file_fill(int fd, const void *data, size_t len,
     uid_t uid, gid_t gid);
 
@@ -39,7 +47,7 @@ claude_file_open_secret(const char *path, int *fd)
     } else if (st.st_uid != 0 && st.st_uid != geteuid()) {
         rc = CLAUDE_SECRET_OWNER;
 
-    } else if (st.st_mode & (S_IRWXG|S_IRWXO)) {
+    } else if (!claude_file_is_private(*fd, st.st_mode)) {
         rc = CLAUDE_SECRET_MODE;
 
     } else {
@@ -49,6 +57,67 @@ claude_file_open_secret(const char *path, int *fd)
     close(*fd);
 
     return rc;
+}
+
+
+/*
+ * The group's bits of a file that has an access control list are the bounds of
+ * what the list grants.  systemd gives a unit's user its credentials so: there
+ * is one more entry, for that user alone.
+ */
+
+static unsigned
+claude_file_is_private(int fd, mode_t mode)
+{
+    ssize_t                               i, n;
+    const struct posix_acl_xattr_entry   *entry;
+
+    union {
+        unsigned char                     bytes[CLAUDE_FILE_ACL];
+        struct posix_acl_xattr_header     header;
+        struct posix_acl_xattr_entry      align;
+    } acl;
+
+    if (!(mode & (S_IRWXG|S_IRWXO))) {
+        return 1;
+    }
+
+    n = fgetxattr(fd, "system.posix_acl_access", &acl, sizeof(acl));
+
+    if (mode & S_IRWXO || n < (ssize_t) sizeof(acl.header)
+        || le32toh(acl.header.a_version) != POSIX_ACL_XATTR_VERSION)
+    {
+        return 0;
+    }
+
+    entry = (const struct posix_acl_xattr_entry *)
+            (acl.bytes + sizeof(acl.header));
+    n = (n - (ssize_t) sizeof(acl.header)) / (ssize_t) sizeof(*entry);
+
+    for (i = 0; i < n; i++) {
+        switch (le16toh(entry[i].e_tag)) {
+
+        case ACL_USER_OBJ:
+        case ACL_MASK:
+            break;
+
+        case ACL_USER:
+            if (le32toh(entry[i].e_id) == geteuid()
+                || le32toh(entry[i].e_id) == 0)
+            {
+                break;
+            }
+
+            /* fall through */
+
+        default: /* a group, or others */
+            if (entry[i].e_perm) {
+                return 0;
+            }
+        }
+    }
+
+    return 1;
 }
 
 

@@ -3,7 +3,10 @@
 #include "claude_file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +14,8 @@
 #define CLAUDE_BASE64_KEY  44       /* 32 bytes in base64, padded */
 
 
+static claude_master_rc_e claude_master_credential(const char *name, int *fd);
+static unsigned claude_master_is_name(const char *name);
 static claude_master_rc_e claude_master_open(const char *path, int *fd);
 static claude_master_rc_e claude_master_parse(const unsigned char *text,
     size_t len, claude_master_t *master, unsigned *line);
@@ -29,7 +34,11 @@ claude_master_read(const char *path, claude_master_t *master, unsigned *line)
     *line = 0;
     sodium_memzero(master, sizeof(claude_master_t));
 
-    rc = claude_master_open(path, &fd);
+    n = sizeof(CLAUDE_MASTER_CREDENTIAL) - 1;
+
+    rc = (strncmp(path, CLAUDE_MASTER_CREDENTIAL, n) == 0)
+         ? claude_master_credential(path + n, &fd)
+         : claude_master_open(path, &fd);
 
     if (rc != CLAUDE_MASTER_OK) {
         return rc;
@@ -86,11 +95,72 @@ claude_master_reason(claude_master_rc_e rc)
     case CLAUDE_MASTER_FORMAT:
         return "is not a list of keys of 32 bytes in base64";
 
+    case CLAUDE_MASTER_NAME:
+        return "is not the name of a credential: it may not be empty, a path, "
+               "or have \":\", spaces or control characters";
+
+    case CLAUDE_MASTER_NO_DIRECTORY:
+        return "is not there: the environment has no CREDENTIALS_DIRECTORY, "
+               "which systemd sets for units with LoadCredential=";
+
+    case CLAUDE_MASTER_NO_CREDENTIAL:
+        return "is not among the files of $CREDENTIALS_DIRECTORY";
+
     case CLAUDE_MASTER_IO:
         return "can't be read";
     }
 
     return "is in an unknown state";
+}
+
+
+static claude_master_rc_e
+claude_master_credential(const char *name, int *fd)
+{
+    int                  n;
+    char                 path[PATH_MAX];
+    const char          *dir;
+    claude_master_rc_e   rc;
+
+    if (!claude_master_is_name(name)) {
+        return CLAUDE_MASTER_NAME;
+    }
+
+    dir = getenv(CLAUDE_MASTER_DIRECTORY);
+
+    if (dir == NULL || *dir != '/') {
+        return CLAUDE_MASTER_NO_DIRECTORY;
+    }
+
+    n = snprintf(path, sizeof(path), "%s/%s", dir, name);
+
+    if (n < 0 || (size_t) n >= sizeof(path)) {
+        errno = ENAMETOOLONG;
+        return CLAUDE_MASTER_MISSING;
+    }
+
+    rc = claude_master_open(path, fd);
+
+    return (rc == CLAUDE_MASTER_MISSING && errno == ENOENT)
+           ? CLAUDE_MASTER_NO_CREDENTIAL : rc;
+}
+
+
+/* as systemd names them */
+
+static unsigned
+claude_master_is_name(const char *name)
+{
+    const char  *p;
+
+    for (p = name; *p; p++) {
+        if (*p <= ' ' || *p > '~' || *p == '/' || *p == ':') {
+            return 0;
+        }
+    }
+
+    return p > name && p - name <= NAME_MAX && strcmp(name, ".") != 0
+           && strcmp(name, "..") != 0;
 }
 
 

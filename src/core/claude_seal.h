@@ -55,12 +55,22 @@ typedef enum {
     CLAUDE_MASTER_OWNER,            /* neither root's nor the caller's */
     CLAUDE_MASTER_MODE,             /* readable by group or others */
     CLAUDE_MASTER_FORMAT,           /* short, too long, not base64 */
+    CLAUDE_MASTER_NAME,             /* no credential can have it */
+    CLAUDE_MASTER_NO_DIRECTORY,     /* there are no credentials */
+    CLAUDE_MASTER_NO_CREDENTIAL,    /* none of this name */
     CLAUDE_MASTER_IO                /* errno */
 } claude_master_rc_e;
 
 
+/* what stands before the name of one of systemd's credentials, a file of the
+ * directory that $CREDENTIALS_DIRECTORY names */
+
+#define CLAUDE_MASTER_CREDENTIAL  "credential:"
+#define CLAUDE_MASTER_DIRECTORY   "CREDENTIALS_DIRECTORY"
+
+
 /*
- * Reads a master key file: a line a key, 32 bytes as base64 (RFC 4648, 44
+ * Reads a master key file, or credential: a line a key, 32 bytes as base64 (RFC 4648, 44
  * characters); empty lines and lines that begin with '#' are skipped.  *line
  * is the line at fault with CLAUDE_MASTER_FORMAT, 0 where the file as a whole
  * is: it has no key, or is too long.  master, best in memory of

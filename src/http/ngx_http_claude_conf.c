@@ -134,6 +134,12 @@ ngx_http_claude_open_store(ngx_conf_t *cf, ngx_http_claude_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
+    /* nginx -s without credentials: nothing is opened */
+
+    if (mcf->master->n == 0) {
+        return NGX_OK;
+    }
+
     store->master = mcf->master;
     store->threads = mcf->threads;
     ngx_http_claude_worker_user(cf, store);

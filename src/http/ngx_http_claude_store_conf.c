@@ -7,6 +7,7 @@
 #include "ngx_http_claude_audit.h"
 
 
+static ngx_int_t ngx_http_claude_credential(ngx_conf_t *cf, ngx_str_t *name);
 static void *ngx_http_claude_secret_alloc(ngx_conf_t *cf, size_t size);
 static void ngx_http_claude_secret_free(void *data);
 
@@ -26,7 +27,7 @@ ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+    if (ngx_http_claude_credential(cf, &value[1]) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -38,7 +39,13 @@ ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     line = 0;
     rc = claude_master_read((char *) value[1].data, mcf->master, &line);
 
-    if (rc == CLAUDE_MASTER_OK) {
+    /* nginx -s is run by hand too, where there are no credentials, and needs
+     * none */
+
+    if (rc == CLAUDE_MASTER_OK
+        || (rc == CLAUDE_MASTER_NO_DIRECTORY
+            && ngx_process == NGX_PROCESS_SIGNALLER))
+    {
         return NGX_CONF_OK;
     }
 
@@ -56,6 +63,41 @@ ngx_http_claude_master_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_ERROR;
+}
+
+
+/*
+ * The name of a credential stays as it is.  A binary upgrade starts the new
+ * master with those variables alone that "env" names, so the one that it needs
+ * is named here.
+ */
+
+static ngx_int_t
+ngx_http_claude_credential(ngx_conf_t *cf, ngx_str_t *name)
+{
+    ngx_str_t        *var;
+    ngx_core_conf_t  *ccf;
+
+    static const ngx_str_t  directory = ngx_string(CLAUDE_MASTER_DIRECTORY);
+
+    if (ngx_strncmp(name->data, CLAUDE_MASTER_CREDENTIAL,
+                    sizeof(CLAUDE_MASTER_CREDENTIAL) - 1)
+        != 0)
+    {
+        return ngx_conf_full_name(cf->cycle, name, 1);
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    var = ngx_array_push(&ccf->env);
+    if (var == NULL) {
+        return NGX_ERROR;
+    }
+
+    *var = directory;
+
+    return NGX_OK;
 }
 
 

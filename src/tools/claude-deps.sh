@@ -81,6 +81,7 @@ packages() {
     esac
 
     [ "$what" != test ] || missing <<- END
+	acl setfacl
 	chromium chromium
 	prometheus prometheus promtool
 	END

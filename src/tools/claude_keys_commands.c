@@ -54,6 +54,15 @@ claude_keys_init(const claude_keys_args_t *args)
                                  args->store);
     }
 
+    if (strncmp(args->master, CLAUDE_MASTER_CREDENTIAL,
+                sizeof(CLAUDE_MASTER_CREDENTIAL) - 1)
+        == 0)
+    {
+        return claude_keys_error(CLAUDE_KEYS_FAILED, "a credential can't be "
+                                 "made: make a file, and encrypt it with "
+                                 "systemd-creds");
+    }
+
     if (claude_master_create(args->master) != CLAUDE_OK) {
         return claude_keys_error(CLAUDE_KEYS_FAILED, "%s can't be made: %s",
                                  args->master, strerror(errno));
