@@ -8,19 +8,22 @@ import { createServer as createProxy, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, afterEach, before, test } from 'node:test';
-import { createServer as createTls } from 'node:tls';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { connect as connectTls, createServer as createTls } from 'node:tls';
 
 import { startStub } from '../../../t/stub/anthropic.mjs';
 import { Gate } from '../gate.mjs';
-import { bodies, Bridge, question, textOf, until } from './lib/bridge.mjs';
-
-const KEY = { 'x-claude-key-id': 'one' };
+import { bodies, endOf, until } from './lib/bridge.mjs';
+import { KEY, Keeper } from './lib/kept.mjs';
 
 let stub;
 let dir;
-let bridge;
+let secure;
+let proxy;
+const asked = [];
+const sockets = new Set();
 const servers = [];
+
 before(async () => {
   stub = await startStub();
   dir = await mkdtemp(path.join(tmpdir(), 'gate-'));
@@ -28,26 +31,23 @@ before(async () => {
     '-days', '2', '-keyout', `${dir}/key`, '-out', `${dir}/cert`,
     '-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
   { stdio: 'ignore' });
+  secure = `https://localhost:${await listening(secured())}`;
+  proxy = `http://me:p%40ss@127.0.0.1:${await listening(operators())}`;
 });
-afterEach(async () => {
-  await bridge?.stop();
-  bridge = undefined;
+afterEach(() => {
   stub.clear();
+  asked.length = 0;
 });
 after(async () => {
-  for (const server of servers) {
-    server.close();
-    server.sockets.forEach((socket) => socket.destroy());
-  }
+  servers.forEach((server) => server.close());
+  sockets.forEach((socket) => socket.destroy());
   await stub?.close();
   await rm(dir, { recursive: true, force: true });
 });
 
 async function listening(server) {
-  server.sockets = new Set();
-  const isTls = server.listeners('secureConnection').length > 0;
-  server.on(isTls ? 'secureConnection' : 'connection', (socket) => {
-    server.sockets.add(socket);
+  server.on('connection', (socket) => {
+    sockets.add(socket);
     socket.on('error', () => {});
   });
   await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
@@ -55,149 +55,202 @@ async function listening(server) {
   return server.address().port;
 }
 
+function join(one, other) {
+  one.on('error', () => other.destroy());
+  other.on('error', () => one.destroy());
+  one.pipe(other).pipe(one);
+}
+
 /** The stub behind TLS, at a name that its certificate has. */
 function secured() {
-  const { port } = new URL(stub.url);
-  return listening(createTls({ key: readFileSync(`${dir}/key`),
+  return createTls({ key: readFileSync(`${dir}/key`),
     cert: readFileSync(`${dir}/cert`) }, (socket) => {
-    const up = connect(port, '127.0.0.1');
-    up.on('error', () => socket.destroy());
-    socket.on('error', () => up.destroy());
-    socket.pipe(up).pipe(socket);
-  }));
+    join(socket, connect(new URL(stub.url).port, '127.0.0.1'));
+  });
 }
 
-async function start(env) {
-  bridge = await Bridge.start(stub, { CLAUDE_BRIDGE_KEEP: '2', ...env });
-  await until(async () => (await bridge.health()).parked === 2);
-}
-
-async function continued() {
-  const { text } = await bridge.get('/metrics');
-  return Number(/continued_total (\d+)/.exec(text)[1]);
-}
-
-/** Two turns; the second goes on in the process of the first. */
-async function twoTurns() {
-  const messages = [];
-  for (const said of ['a', 'b']) {
-    const text = `[[stub text=${said} size=70000 deltas=20]]`;
-    messages.push({ role: 'user', content: [{ type: 'text', text }] });
-    const { status, events, text: raw } = await bridge.post(
-      { ...question(''), messages }, KEY);
-    assert.equal(status, 200, raw);
-    messages.push({ role: 'assistant',
-      content: [{ type: 'text', text: textOf(events) }] });
-  }
-  assert.equal(await continued(), 1);
-  assert.equal(bodies(stub).length, 2);
-}
-
-test('an API behind TLS', async () => {
-  const port = await secured();
-  await start({ ANTHROPIC_BASE_URL: `https://localhost:${port}`,
-    NODE_EXTRA_CA_CERTS: `${dir}/cert` });
-  await twoTurns();
-  await until(async () => (await bridge.health()).parked === 2);
-  const answer = await bridge.ask('[[stub deltas=90]]', { max_tokens: 3 }, KEY);
-  assert.equal(answer.status, 200);
-  await until(() => bridge.pids('answering').length === 0);
-  assert.equal(bodies(stub).length, 3);
-});
-
-test('the operator\'s proxy is asked, but for what is excepted', async () => {
-  const port = await secured();
-  const asked = [];
-  const proxy = createProxy((req, res) => {
-    asked.push(`${req.url} ${req.headers['proxy-authorization']}`);
-    const { hostname, port: at, pathname, search } = new URL(req.url);
-    const { 'proxy-authorization': _, ...headers } = req.headers;
-    req.pipe(request({ host: hostname, port: at, path: pathname + search,
-      method: req.method, headers }, (answer) => {
+/** A proxy of the operator's; it notes who asks for what. */
+function operators() {
+  const note = ({ url, headers }) => {
+    asked.push(`${url} ${headers['proxy-authorization']}`);
+  };
+  const server = createProxy((req, res) => {
+    note(req);
+    const { hostname, port, pathname, search } = new URL(req.url);
+    req.pipe(request({ host: hostname, port, path: pathname + search,
+      method: req.method, headers: req.headers }, (answer) => {
       res.writeHead(answer.statusCode, answer.headers);
       answer.pipe(res);
     }));
   });
-  proxy.on('connect', (req, socket) => {
-    asked.push(`${req.url} ${req.headers['proxy-authorization']}`);
-    const up = connect(port, '127.0.0.1', () => {
+  return server.on('connect', (req, socket) => {
+    note(req);
+    const [host, port] = req.url.split(':');
+    const up = connect(port, host, () => {
       socket.write('HTTP/1.1 200 OK\r\nx: y\r\n\r\n');
-      socket.pipe(up).pipe(socket);
+      join(socket, up);
     });
-    up.on('error', () => socket.destroy());
-    socket.on('error', () => up.destroy());
   });
-  const url = `http://me:p%40ss@127.0.0.1:${await listening(proxy)}`;
-  const own = `Basic ${Buffer.from('me:p@ss').toString('base64')}`;
-  const tls = { ANTHROPIC_BASE_URL: `https://localhost:${port}`,
-    NODE_EXTRA_CA_CERTS: `${dir}/cert`, HTTPS_PROXY: url };
-  await start(tls);
-  await twoTurns();
-  assert.deepEqual(new Set(asked), new Set([`localhost:${port} ${own}`]));
-  await bridge.stop();
+}
 
-  stub.clear();
-  asked.length = 0;
-  await start({ HTTP_PROXY: url });
-  await twoTurns();
-  assert.deepEqual(new Set(asked),
-    new Set([`${stub.url}/v1/messages?beta=true ${own}`]));
-  await bridge.stop();
+const OWN = `Basic ${Buffer.from('me:p@ss').toString('base64')}`;
 
-  stub.clear();
-  asked.length = 0;
-  await start({ ...tls, NO_PROXY: 'example.org, localhost' });
-  await twoTurns();
-  assert.deepEqual(asked, []);
-});
+async function opened(apiBase, network = {}) {
+  const gate = new Gate({ apiBase, network });
+  await gate.listen();
+  const pass = gate.admit();
+  pass.excesses = 0;
+  pass.onExcess = () => { pass.excesses++; };
+  return { gate, pass };
+}
 
-test('an API that can\'t be reached', async () => {
-  await start({ ANTHROPIC_BASE_URL: 'http://127.0.0.1:9' });
-  const { status } = await bridge.ask('[[stub text=x]]', {}, KEY);
-  assert.equal(status, 502);
-  await bridge.stop();
-  await start({ ANTHROPIC_BASE_URL: 'https://127.0.0.1:9' });
-  const { status: other } = await bridge.ask('[[stub text=x]]', {}, KEY);
-  assert.equal(other, 502);
-});
-
-/** What a process would send through the gate. */
-function send(pass, url) {
-  const { username, password, port, hostname } = new URL(pass.env.HTTP_PROXY);
+/** What a process would send through the gate: how it was answered. */
+function send({ env: { HTTP_PROXY: url } }, options) {
+  const { username, password, port, hostname } = new URL(url);
   const auth = Buffer.from(`${username}:${password}`).toString('base64');
   return new Promise((resolve) => {
-    const call = request({ host: hostname, port, path: url, agent: false,
-      headers: { 'proxy-authorization': `Basic ${auth}` } }, (res) => {
+    const call = request({ host: hostname, port, agent: false,
+      headers: { 'proxy-authorization': `Basic ${auth}` }, ...options });
+    call.on('response', (res) => {
       res.resume();
       resolve(res.statusCode);
+    });
+    call.on('connect', (res, socket) => {
+      resolve(res.statusCode === 200 ? socket : res.statusCode);
     });
     call.on('error', () => resolve('refused'));
     call.end();
   });
 }
 
-test('it lets nothing out after an answer has begun', async () => {
-  const gate = new Gate({ apiBase: stub.url, network: {} });
-  await gate.listen();
-  const pass = gate.admit();
-  let excesses = 0;
-  pass.onExcess = () => excesses++;
-  const models = `${stub.url}/v1/models`;
-  assert.equal(await send(pass, models), 'refused');
-  pass.open();
-  assert.equal(await send(pass, 'http://example.org/'), 'refused');
-  assert.equal(await send({ env: { HTTP_PROXY:
-    pass.env.HTTP_PROXY.replace(/\/\/\w/, '//x') } }, models), 'refused');
-  assert.equal(await send(pass, models), 401);
-  assert.equal(await send(pass, models), 401);
-  assert.equal(excesses, 1);
-  const second = send(pass, models);
-  pass.shut();
-  assert.equal(await second, 'refused');
-  assert.equal(excesses, 2);
-  pass.open();
-  assert.equal(await send(pass, models), 401);
-  pass.close();
-  assert.equal(await send(pass, models), 'refused');
-  gate.close();
+async function connected(pass, base) {
+  const { host, hostname } = new URL(base);
+  const tunnel = await send(pass, { method: 'CONNECT', path: host });
+  if (typeof tunnel !== 'object') return tunnel;
+  const socket = connectTls({ socket: tunnel, servername: hostname,
+    ca: readFileSync(`${dir}/cert`) });
+  socket.text = '';
+  socket.on('error', () => {});
+  socket.on('data', (piece) => { socket.text += piece; });
+  return socket;
+}
+
+/** Asks for the models; the status, once it has come. */
+async function models(pass, base, more = '') {
+  if (!base.startsWith('https:')) {
+    return send(pass, { path: `${base}/v1/models` });
+  }
+  const socket = await connected(pass, base);
+  if (typeof socket !== 'object') return socket;
+  socket.write(`GET /v1/models HTTP/1.1\r\nhost: x\r\n${more}\r\n`);
+  await until(() => socket.text.includes('\r\n\r\n') || socket.destroyed);
+  socket.destroy();
+  return Number(/^HTTP\/1.1 (\d+)/.exec(socket.text)?.[1]) || 'refused';
+}
+
+const LONG = `x: ${'y'.repeat(300)}\r\n`;
+
+describe('the gate', () => {
+  for (const tls of [false, true]) {
+    const name = tls ? 'TLS' : 'no TLS';
+
+    test(`lets nothing out after an answer has begun, ${name}`, async () => {
+      const base = tls ? secure : stub.url;
+      const { gate, pass } = await opened(base);
+      assert.equal(await models(pass, base, LONG), 'refused');
+      pass.open();
+      assert.equal(await models(pass, base, LONG), 401);
+      assert.equal(await models(pass, base, LONG), 401);
+      assert.equal(pass.excesses, 1);
+      const late = models(pass, base, LONG);
+      pass.shut();
+      assert.equal(await late, 'refused');
+      assert.equal(pass.excesses, 2);
+      assert.equal(stub.requests().length, 2);
+      pass.open();
+      assert.equal(await models(pass, base, LONG), 401);
+      pass.close();
+      assert.equal(await models(pass, base, LONG), 'refused');
+      gate.close();
+    });
+
+    test(`asks the operator's proxy, ${name}`, async () => {
+      const base = tls ? secure : stub.url;
+      const network = { [tls ? 'HTTPS_PROXY' : 'HTTP_PROXY']: proxy };
+      const what = tls ? new URL(base).host : `${base}/v1/models`;
+      for (const [names, expected] of [[undefined, [`${what} ${OWN}`]],
+        ['localhost.test:1,.example.org', [`${what} ${OWN}`]],
+        [`example.org, ${new URL(base).hostname}`, []], ['*', []]]) {
+        const { gate, pass } = await opened(base,
+          { ...network, NO_PROXY: names });
+        pass.open();
+        assert.equal(await models(pass, base), 401);
+        assert.deepEqual(asked.splice(0), expected);
+        gate.close();
+      }
+    });
+  }
+
+  test('lets nothing more out in an open connection', async () => {
+    const { gate, pass } = await opened(secure);
+    pass.open();
+    const socket = await connected(pass, secure);
+    const ask = (more) => socket.write(
+      `GET /v1/models HTTP/1.1\r\nhost: x\r\n${more}\r\n`);
+    ask(LONG);
+    await until(() => /"error"/.test(socket.text));
+    pass.shut();
+    ask(LONG);
+    await until(() => socket.destroyed);
+    assert.equal(stub.requests().length, 1);
+    assert.equal(pass.excesses, 1);
+    gate.close();
+  });
+
+  test('is for one host and those who are let in', async () => {
+    const { gate, pass } = await opened(stub.url);
+    pass.open();
+    const stranger = { env: { HTTP_PROXY:
+      pass.env.HTTP_PROXY.replace(/\/\/\w{4}/, '//xxxx') } };
+    assert.equal(await models(stranger, stub.url), 'refused');
+    for (const options of [{ path: 'http://example.org/' }, { path: '/' },
+      { method: 'CONNECT', path: 'example.org:443' }]) {
+      assert.equal(await send(pass, options), 'refused');
+    }
+    gate.close();
+  });
+
+  test('says that an API can\'t be reached', async () => {
+    for (const base of ['http://127.0.0.1:9', 'https://127.0.0.1:9']) {
+      const { gate, pass } = await opened(base);
+      pass.open();
+      assert.ok(['refused', 502].includes(await models(pass, base)));
+      gate.close();
+    }
+  });
+});
+
+test('the SDK\'s process goes through it, in TLS and by a proxy', async () => {
+  const keeper = new Keeper(stub);
+  await keeper.start({ ANTHROPIC_BASE_URL: secure,
+    NODE_EXTRA_CA_CERTS: `${dir}/cert`, HTTPS_PROXY: proxy });
+  try {
+    const messages = [];
+    const more = { max_tokens: 30_000 };
+    await keeper.turn(messages, 'size=70000 deltas=20', more);
+    await keeper.turn(messages, 'text=b', more);
+    assert.equal(await keeper.metric('continued_total'), 1);
+    assert.equal(messages[1].content[0].text.length, 70000);
+    const events = await keeper.turn([], 'deltas=90', { max_tokens: 3 });
+    assert.equal(endOf(events).delta.stop_reason, 'max_tokens');
+    await until(() => keeper.bridge.pids('answering').length === 0);
+    assert.equal(bodies(stub).length, 3);
+    assert.equal(stub.requests()[0].headers['proxy-authorization'], undefined);
+    assert.deepEqual(new Set(asked), new Set([
+      `${new URL(secure).host} undefined`, `${new URL(secure).host} ${OWN}`]));
+    const { status } = await keeper.bridge.ask('[[stub status=529]]', {}, KEY);
+    assert.equal(status, 529);
+  } finally {
+    await keeper.stop();
+  }
 });
