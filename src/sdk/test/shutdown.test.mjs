@@ -177,8 +177,13 @@ test('a bridge takes over: nothing is lost, the old one ends its answers',
       path: '/health', method: 'GET', agent }));
     await get();
     const old = bridge;
+    old.child.kill('SIGSTOP');
+    const queued = old.get('/health');
     bridge = await Bridge.launch({ ANTHROPIC_BASE_URL: stub.url,
       CLAUDE_BRIDGE_TAKE_OVER: 'on' }, old.root);
+    await until(() => bridge.log.some(({ event }) => event === 'listening'));
+    old.child.kill('SIGCONT');
+    assert.equal((await queued).status, 200);
     await until(() => old.log.some(({ event }) => event === 'relieved'));
     assert.equal((await lastOn(get)).json.status, 'ok');
     agent.destroy();
