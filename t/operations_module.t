@@ -62,11 +62,16 @@ sub met {
     return join ' ', sort keys %met;
 }
 
-$t->conf($door->server, workers => 3, daemon => 1,
-    keystore => 'zone=keys:1m path=%%DIR%%/keys/keys.jsonl flush=1s');
-my $module = Claude::Test::module();
-write_file("$dir/nginx.conf", read_file("$dir/nginx.conf")
-    =~ s{\Q$module\E}{$dir/modules/ngx_http_claude_module.so}r);
+sub configure {
+    my ($keys, $few) = @_;
+    $t->conf("claude_limit_zone \$binary_remote_addr zone=$few:1m rate=9r/s;"
+        . $door->server, workers => 3, daemon => 1,
+        keystore => "zone=$keys:1m path=%%DIR%%/keys/keys.jsonl flush=1s");
+    my $module = Claude::Test::module();
+    write_file("$dir/nginx.conf", read_file("$dir/nginx.conf")
+        =~ s{\Q$module\E}{$dir/modules/ngx_http_claude_module.so}r);
+}
+configure('keys', 'few');
 $t->start(undef, daemon => 1);
 
 my %systemctl = (reload => sub {
@@ -201,6 +206,17 @@ $load->more(5);
 is_deeply([keys %{ $load->stop }], ['whole'],
     'by a reload: no request is lost');
 
+# a zone that was laid out in another way is refused by a reload
+
+configure('few', 'keys');
+my $length = length $t->log;
+kill 'HUP', $t->{master};
+wait_until(sub { substr($t->log, $length) =~ /\[emerg\]/ }, 'a refusal');
+like(substr($t->log, $length), qr/\[emerg\].* laid out for something else/,
+    'a zone of another layout is refused');
+is(status($key{stays}), 200, 'and keys are taken as before');
+configure('keys', 'few');
+
 # nothing that was used is missing, whichever version it went through
 
 my $asked = () = $t->access_log
@@ -218,5 +234,5 @@ eval {
 };
 is($counted, $asked, 'each request is in the usage, once');
 
-$t->allow(qr/upstream/);
+$t->allow(qr/upstream/, qr/was laid out for something else/);
 $t->finish;
