@@ -83,6 +83,7 @@ packages() {
     [ "$what" != test ] || missing <<- END
 	acl setfacl
 	chromium chromium
+	valgrind valgrind
 	prometheus prometheus promtool
 	END
 
