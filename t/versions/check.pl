@@ -19,6 +19,10 @@ use constant WITH => qw(compat debug threads http_ssl_module http_v2_module
     http_realip_module http_auth_request_module http_stub_status_module
     http_addition_module http_gunzip_module http_gzip_static_module
     http_sub_module http_secure_link_module);
+# as Debian's, for what a configuration doesn't say
+use constant PATHS => qw(conf-path=/etc/nginx/nginx.conf pid-path=/run/nginx.pid
+    lock-path=/run/lock/nginx.lock error-log-path=/var/log/nginx/error.log
+    http-log-path=/var/log/nginx/access.log);
 
 my ($source, @wanted) = @ARGV;
 my $root = abs_path("$FindBin::Bin/../..");
@@ -84,6 +88,7 @@ sub build {
     push @with, 'http_v3_module' if -d "$copy/src/http/v3";
     my @arguments = map { "--with-$_" } @with;
     print "  nginx $version: @arguments\n";
+    push @arguments, map { "--$_" } PATHS;
     # what a configuration depends on; a new one builds all anew
     my $stamp = join "\n", @arguments, slurp('config'), slurp('config.make'),
         glob 'src/*/*.[ch] src/admin/*';
