@@ -4,7 +4,6 @@
 import { fileURLToPath } from 'node:url';
 
 import { createLog } from './log.mjs';
-import { Pool } from './pool.mjs';
 import { createBridge } from './server.mjs';
 import { readSettings, SettingsError } from './settings.mjs';
 import { Place } from './socket.mjs';
@@ -21,7 +20,9 @@ async function main() {
   const log = createLog(settings.log);
   guard(log);
   forgetEnvironment();
+  // what imports the SDK, which may be missing
   const { Launcher } = await import('./launch.mjs');
+  const { Pool } = await import('./pool.mjs');
   const launcher = new Launcher(settings, log);
   const pool = new Pool(launcher, settings, log);
   const server = createBridge({ pool, settings, log });
