@@ -5,7 +5,7 @@
 #   claude-deb.sh BUILD
 #
 # from what git tracks, as it lies here.  The version is CLAUDE_VERSION of
-# src/core/claude_core.h; DEB_VERSION is another one, for a rebuild.
+# src/core/claude_core.h; DEB_REVISION is that of the packages, 1.
 
 set -eu
 umask 022
@@ -18,7 +18,7 @@ cd "$root"
 
 version=$(sed -n 's/^#define CLAUDE_VERSION  *"\(.*\)"$/\1/p' \
     src/core/claude_core.h)
-version=${DEB_VERSION:-$version}
+version=$version-${DEB_REVISION:-1}
 
 tracked() {
     if [ -e .git ]; then
@@ -46,7 +46,7 @@ maintainer=$(sed -n 's/^Maintainer: //p' debian/control)
 cat > "$src/debian/changelog" << END
 nginx-claude ($version) unstable; urgency=medium
 
-  * See /usr/share/doc/libnginx-mod-http-claude/CHANGELOG.md.gz.
+  * See /usr/share/doc/libnginx-mod-http-claude/changelog.gz.
 
  -- $maintainer  $(LC_ALL=C date -u -R -d "@$SOURCE_DATE_EPOCH")
 END

@@ -62,8 +62,9 @@ like(out('dpkg-deb', '-f', $deb{$names[0]}, 'Depends'), qr/\b\Q$abi\E\b/,
 
 my @versions = map { out('dpkg-deb', '-f', $_, 'Version') =~ s/\n//r } @debs;
 is("@versions", "@versions[0, 0, 0]", "all are of version $versions[0]");
-is(out("$build/deb/../claude-keys", '--version') =~ s/.* |\n//gr, $versions[0],
-    'which is the command\'s') if -x "$build/claude-keys";
+my ($said) = read_file(root() . '/src/core/claude_core.h')
+    =~ /^#define CLAUDE_VERSION +"(.*)"$/m;
+is($versions[0], "$said-1", 'which is that of the sources');
 
 # pages and completion know what the command knows
 
@@ -188,6 +189,8 @@ is($m->sh('systemctl is-active nginx-claude-bridge')->{out}, "active\n",
 
 write_file($m->path('/root/token.txt'), token(), 0600);
 follow('A key');
+is($m->sh('claude-keys --version')->{out}, "claude-keys $said\n",
+    'the command has its version');
 my $key = read_file($m->path('/root/alice.key')) =~ s/\n//r;
 like($key, qr/^sk-\w{48}$/, 'a key is made');
 follow('nginx');

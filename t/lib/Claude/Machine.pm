@@ -11,7 +11,7 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
-use File::Temp ();
+use File::Temp qw(tempdir);
 
 use Claude::Process qw(spawn run stop wait_until read_file write_file
     children);
@@ -22,6 +22,10 @@ use constant INSTALL => 1200;
 # what a Debian that was installed has, and the essential packages have not
 my @plain = qw(init logrotate ca-certificates);
 
+# in no object's destructor: the order of these is nobody's at the end
+my $owner = $$;
+my @machines;
+
 my $nspawn = 'systemd-nspawn';
 my @quiet = qw(--quiet --register=no --keep-unit --settings=no);
 
@@ -30,14 +34,17 @@ sub new {
     my $packages = abs_path($build) . '/packages';
     my $base = "$packages/base-bookworm.tar";
     my $plain = "$packages/plain-bookworm.tar";
-    my $root = File::Temp->newdir("$packages/machine.XXXXXX");
-    my $self = bless { root => "$root", kept => $root, owner => $$,
+    my $root = tempdir("$packages/machine.XXXXXX");
+    my $self = bless { root => $root,
         archives => "$packages/archives", log => "$packages/machine.log" },
         $class;
 
+    # what is interrupted takes it down too
+    $SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP);
+    push @machines, $self;
     mkdir $self->{archives};
     mkdir "$self->{archives}/partial";
-    chmod 0755, "$root";
+    chmod 0755, $root;
     if (-e $plain && -M $plain < -M $base) {
         $self->host('tar', '-xf', $plain, '-C', $root);
         $self->join_network($packages);
@@ -139,12 +146,12 @@ sub halt {
     stop($pid, 'TERM', 60);
 }
 
-sub DESTROY {
-    my ($self) = @_;
-    return unless $self->{owner} == $$;
-    local ($?, $@, $!);
-    $self->halt;
-    run(['rm', '-rf', '--one-file-system', $self->{root}]);
+END {
+    local $?;
+    for my $self ($$ == $owner ? @machines : ()) {
+        $self->halt;
+        run(['rm', '-rf', '--one-file-system', $self->{root}]);
+    }
 }
 
 1;
