@@ -19,10 +19,14 @@ use constant WITH => qw(compat debug threads http_ssl_module http_v2_module
     http_realip_module http_auth_request_module http_stub_status_module
     http_addition_module http_gunzip_module http_gzip_static_module
     http_sub_module http_secure_link_module);
-# as Debian's, for what a configuration doesn't say
-use constant PATHS => qw(conf-path=/etc/nginx/nginx.conf pid-path=/run/nginx.pid
-    lock-path=/run/lock/nginx.lock error-log-path=/var/log/nginx/error.log
-    http-log-path=/var/log/nginx/access.log);
+# where Debian's looks for what a configuration doesn't name
+use constant PATHS => ('prefix=/usr/share/nginx',
+    'conf-path=/etc/nginx/nginx.conf', 'pid-path=/run/nginx.pid',
+    'lock-path=/var/lock/nginx.lock', 'error-log-path=stderr',
+    'http-log-path=/var/log/nginx/access.log',
+    'http-client-body-temp-path=/var/lib/nginx/body',
+    map { "http-$_-temp-path=/var/lib/nginx/$_" }
+    qw(fastcgi proxy scgi uwsgi));
 
 my ($source, @wanted) = @ARGV;
 my $root = abs_path("$FindBin::Bin/../..");
