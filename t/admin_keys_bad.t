@@ -183,8 +183,16 @@ for my $case (
 is_error($admin->call('POST', 'keys', $_), 400, 'invalid_json',
     "no object: $_") for '[]', 'null', '"a"', '1', 'true';
 is_error($admin->call('POST', 'keys', ''), 400, 'invalid_json', 'no body');
-is_error($admin->call('POST', 'keys', '{"keyName":"' . 'a' x 70_000 . '"}'),
-    413, 'request_too_large', 'a body that is too long');
+my $large = $admin->call('POST', 'keys', '{"keyName":"' . 'a' x 70_000
+    . '"}');
+is_error($large, 413, 'request_too_large', 'a body that is too long');
+my $over = $admin->call('POST', 'keys', '{"keyName":"' . 'a' x 2_000_000
+    . '"}');
+is_error($over, 413, 'request_too_large', 'one that nginx refuses');
+is($_->error->{message}, 'The request is larger than any that the admin API '
+    . 'takes.', 'it says of what API') for $large, $over;
+is($admin->call('GET', 'nothing')->error->{message}, 'There is no such '
+    . 'endpoint of the admin API.', 'so does a path that is none');
 is_error($admin->call('POST', 'keys', '{}', type => 'text/plain'), 415,
     'unsupported_media_type', 'another media type');
 

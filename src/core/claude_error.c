@@ -149,6 +149,10 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
         "/v1/messages/count_tokens, and GET /v1/models; the path may be below "
         "another base URL." },
 
+    [CLAUDE_ERR_ADMIN_ENDPOINT] = {
+        404, 0, "invalid_request_error", "endpoint_not_found",
+        "There is no such endpoint of the admin API", NULL, NULL },
+
     [CLAUDE_ERR_KEY_NOT_FOUND] = {
         404, 0, "invalid_request_error", "key_not_found",
         "There is no key of this id", NULL, NULL },
@@ -169,6 +173,11 @@ static const claude_error_row_t  claude_errors[CLAUDE_ERR_MAX] = {
         413, 0, "invalid_request_error", "request_too_large",
         "The request is too large", NULL,
         "Shorten the conversation or send smaller files." },
+
+    [CLAUDE_ERR_ADMIN_TOO_LARGE] = {
+        413, 0, "invalid_request_error", "request_too_large",
+        "The request is larger than any that the admin API takes", NULL,
+        NULL },
 
     [CLAUDE_ERR_MEDIA_TYPE] = {
         415, 0, "invalid_request_error", "unsupported_media_type",

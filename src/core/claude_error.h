@@ -49,12 +49,14 @@ typedef enum {
     /* 404 */
     CLAUDE_ERR_MODEL,               /* model_not_found */
     CLAUDE_ERR_ENDPOINT,            /* endpoint_not_found */
+    CLAUDE_ERR_ADMIN_ENDPOINT,      /* endpoint_not_found: admin */
     CLAUDE_ERR_KEY_NOT_FOUND,       /* key_not_found: admin */
     CLAUDE_ERR_SESSION_NOT_FOUND,   /* session_not_found: admin */
 
     CLAUDE_ERR_METHOD,              /* 405 method_not_allowed */
     CLAUDE_ERR_TIMEOUT_CLIENT,      /* 408 request_timeout */
     CLAUDE_ERR_TOO_LARGE,           /* 413 request_too_large */
+    CLAUDE_ERR_ADMIN_TOO_LARGE,     /* 413 request_too_large */
     CLAUDE_ERR_MEDIA_TYPE,          /* 415 unsupported_media_type */
     CLAUDE_ERR_WEBSOCKET,           /* 426 websocket_not_supported */
 

@@ -136,7 +136,7 @@ ngx_http_claude_admin_api(ngx_http_request_t *r,
     methods = ngx_http_claude_admin_find(r, actx, path);
 
     if (methods == 0) {
-        return ngx_http_claude_admin_error(r, CLAUDE_ERR_ENDPOINT);
+        return ngx_http_claude_admin_error(r, CLAUDE_ERR_ADMIN_ENDPOINT);
     }
 
     if (actx->route == NULL) {

@@ -180,10 +180,19 @@ void
 ngx_http_claude_put_error(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
     const claude_fault_t *fault, claude_out_t *out)
 {
-    claude_fault_t  told;
+    claude_fault_t               told;
+    ngx_http_claude_loc_conf_t  *lcf;
 
     told = *fault;
     told.request_id = ngx_http_claude_request_id(r);
+
+    /* nginx itself may have said so, by client_max_body_size */
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_claude_module);
+
+    if (lcf->admin.on && told.err == CLAUDE_ERR_TOO_LARGE) {
+        told.err = CLAUDE_ERR_ADMIN_TOO_LARGE;
+    }
 
     ngx_http_claude_dialect(ctx)->error(&told, out);
 }
