@@ -85,7 +85,9 @@ export function invalid(field, problem) {
  * @returns {ApiError} a 529 with Retry-After
  */
 export function overloaded(message, seconds = 2) {
-  return new ApiError(529, message, { 'retry-after': String(seconds) });
+  const error = new ApiError(529, message, { 'retry-after': String(seconds) });
+  error.isPools = true;
+  return error;
 }
 
 /**

@@ -3,9 +3,10 @@
 /**
  * @param {Pool} pool
  * @param {Map<string, number>} answered requests by outcome
+ * @param {number} refused requests that got no process
  * @returns {string}
  */
-export function render(pool, answered) {
+export function render(pool, answered, refused) {
   const { status, ready, parked, busy, starting, kept, queue } = pool.health();
   const { continued, toolSteps, rewound } = pool.served;
   const requests = [...answered]
@@ -23,6 +24,8 @@ export function render(pool, answered) {
     ]),
     metric('queue', 'gauge', 'Requests that wait for a process.',
       [['', queue]]),
+    metric('refused_total', 'counter', 'Requests that got no process.',
+      [['', refused]]),
     metric('starts_total', 'counter', 'SDK processes started.',
       [['', pool.starts]]),
     metric('failed_starts_total', 'counter',
@@ -43,6 +46,19 @@ export function render(pool, answered) {
     metric('requests_total', 'counter',
       'Messages requests by status, or how else they ended.', requests),
   ].join('');
+}
+
+/**
+ * @param {Pool} pool
+ * @returns {object} what `GET /health` says of the time since the start
+ */
+export function counted(pool) {
+  const { continued, toolSteps, rewound } = pool.served;
+  return {
+    starts: pool.starts,
+    failedStarts: pool.failedStarts,
+    continued: continued + toolSteps + rewound,
+  };
 }
 
 function metric(name, type, help, samples) {

@@ -7,7 +7,7 @@ import { readBody } from './body.mjs';
 import { ApiError } from './errors.mjs';
 import { MessageBuilder } from './events.mjs';
 import { checked } from './format.mjs';
-import { render } from './metrics.mjs';
+import { counted, render } from './metrics.mjs';
 import { readCredential, readRequest } from './request.mjs';
 
 /** nginx keeps an idle connection for 60 s; ours must outlast it. */
@@ -30,6 +30,7 @@ const TRACE = /^00-(?!0+-)([\da-f]{32})-(?!0+-)([\da-f]{16})-[\da-f]{2}$/;
  */
 export function createBridge({ pool, settings, log }) {
   const answered = new Map();
+  let refused = 0;
   const server = createServer({
     keepAliveTimeout: KEEP_ALIVE,
     headersTimeout: HEADERS,
@@ -46,10 +47,11 @@ export function createBridge({ pool, settings, log }) {
       sendJson(res, 501, new ApiError(501, 'tokens are not counted').toBody());
     } else if (route === 'GET /health') {
       const health = pool.health();
-      sendJson(res, health.status === 'ok' ? 200 : 503, health);
+      sendJson(res, health.status === 'ok' ? 200 : 503,
+        { ...health, ...counted(pool), refused });
     } else if (route === 'GET /metrics') {
       res.setHeader('content-type', 'text/plain; version=0.0.4');
-      res.end(render(pool, answered));
+      res.end(render(pool, answered, refused));
     } else {
       sendJson(res, 404, new ApiError(404, 'no such resource').toBody());
     }
@@ -68,6 +70,7 @@ export function createBridge({ pool, settings, log }) {
       await (turn.stream ? call.stream(events) : call.whole(events));
     } catch (error) {
       call.fail(error);
+      if (error?.isPools && !call.signal.aborted) refused++;
       if (!(error instanceof ApiError) && !call.signal.aborted) {
         log.error('internal', { request_id: call.id, trace_id: call.traceId,
           error: error?.name, at: error?.stack?.split('\n', 2)[1]?.trim() });

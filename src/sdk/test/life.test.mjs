@@ -68,6 +68,7 @@ describe('the client', () => {
     await until(async () => (await bridge.health()).queue === 1);
     waiting.destroy();
     await until(async () => (await bridge.health()).queue === 0);
+    assert.equal((await bridge.health()).refused, 0);
     stub.release();
     assert.equal(textOf((await done).events), '1 2 3 4 ');
     assert.equal(stub.requests().length, 1);
@@ -198,6 +199,9 @@ describe('more requests than processes', () => {
     assert.equal(status, 529);
     assert.equal(json.error.type, 'overloaded_error');
     assert.ok(Number(headers['retry-after']) > 0);
+    const { refused, starts } = await bridge.health();
+    assert.equal(refused, 1, 'and are counted');
+    assert.ok(starts >= 1);
     stub.release();
     assert.equal(textOf((await done).events), '1 2 3 4 ');
     assert.equal(textOf((await waiting).events), 'second');
