@@ -18,8 +18,7 @@
 static ngx_shm_zone_t        zone;
 static ngx_claude_metrics_t  metrics;
 
-static const uint64_t  bounds[] = { 10, 100 };
-static const ngx_claude_metrics_bounds_t  two = { bounds, 2 };
+static const claude_bucket_t  two[] = { { 10, "" }, { 100, "" } };
 
 
 static void
@@ -93,10 +92,10 @@ test_counts(void)
     is(counted(ngx_claude_metrics_key(3, 429, 41)), 1, "apart from others");
 
     h = &model("m")->first;
-    ngx_claude_metrics_observe(h, &two, 0);
-    ngx_claude_metrics_observe(h, &two, 10);
-    ngx_claude_metrics_observe(h, &two, 11);
-    ngx_claude_metrics_observe(h, &two, 101);
+    ngx_claude_metrics_observe(h, two, 2, 0);
+    ngx_claude_metrics_observe(h, two, 2, 10);
+    ngx_claude_metrics_observe(h, two, 2, 11);
+    ngx_claude_metrics_observe(h, two, 2, 101);
     is(h->counts[0], 2, "a bound is of its bucket");
     is(h->counts[1], 1, "what is above of the next");
     is(h->counts[2], 1, "and what is above all of the last");
