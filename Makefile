@@ -13,6 +13,7 @@ STATE_DIR ?= .run
 HTTP_PORT ?= 8000
 HTTPS_PORT ?= 8443
 FUZZ_TIME ?= 60
+ROWS ?=
 export STATE_DIR HTTP_PORT HTTPS_PORT
 
 root := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
@@ -78,10 +79,10 @@ check-packages:	## install packages and image on a bare Debian 12 (minutes)
 	@$(MAKE) --no-print-directory -s deb
 	@exec prove -v t/packages/*.pl
 
-bench:	## what a request and a stream cost, beside plain proxy_pass
+bench:	## one table of what everything costs; ROWS="name ..." for some
 	@src/tools/claude-deps.sh bench
 	@$(MAKE) --no-print-directory -s -j$$(nproc) all
-	@exec node t/bench/bench.mjs
+	@exec node t/bench/bench.mjs $(ROWS)
 
 fuzz:	## fuzz each target for FUZZ_TIME seconds (60)
 	@src/tools/claude-deps.sh fuzz

@@ -1,5 +1,5 @@
 // A Messages server that costs next to nothing: the same prepared bytes for
-// every request, one write a delta.  node sse_stub.mjs SOCKET
+// every request.  node sse_stub.mjs SOCKET paced|burst|document
 
 import net from 'node:net';
 import { unlinkSync } from 'node:fs';
@@ -32,12 +32,32 @@ const tail = chunk(event('content_block_stop', { index: 0 }) +
     usage: { output_tokens: 200 } }) +
   event('message_stop', {})) + '0\r\n\r\n';
 
+const answer = JSON.stringify({ object: 'chat.completion', choices: [{
+  message: { role: 'assistant', content: TEXT.repeat(DELTAS) } }] });
+
+const document = [Buffer.from('HTTP/1.1 200 OK\r\nContent-Type: ' +
+  `application/json\r\nContent-Length: ${answer.length}\r\n\r\n${answer}`)];
+
 const whole = [head, ...Array(DELTAS).fill(delta), tail]
   .map((part) => Buffer.from(part, 'latin1'));
 
+/** All at once, or each part a millisecond after the one before. */
+function send(socket, parts) {
+  if (!paced) {
+    socket.write(Buffer.concat(parts));
+    return;
+  }
+  socket.write(parts[0]);
+  if (parts.length > 1) later.push([socket, parts.slice(1)]);
+}
+
+function tick() {
+  for (const [socket, parts] of later.splice(0)) send(socket, parts);
+}
+
 /** Requests arrive whole or in pieces, each with Content-Length. */
 function serve(socket) {
-  let pending = '';
+  let pending = '', skip = 0, hold = false;
 
   socket.setNoDelay(true);
   socket.on('error', () => {});
@@ -45,23 +65,35 @@ function serve(socket) {
     pending += data.toString('latin1');
 
     for (;;) {
-      const end = pending.indexOf('\r\n\r\n');
-      if (end < 0) return;
+      if (skip === 0) {
+        const end = pending.indexOf('\r\n\r\n');
+        if (end < 0) return;
 
-      const length = /content-length: (\d+)/i.exec(pending.slice(0, end));
-      const size = end + 4 + Number(length?.[1] ?? 0);
-      if (pending.length < size) return;
+        const length = /content-length: (\d+)/i.exec(pending.slice(0, end));
+        skip = Number(length?.[1] ?? 0);
+        pending = pending.slice(end + 4);
+      }
 
-      const hold = pending.slice(end, size).includes('claude-hold');
-      pending = pending.slice(size);
+      // of a long prompt nothing is kept
+      hold ||= pending.includes('claude-hold');
+      const taken = Math.min(skip, pending.length);
+      pending = pending.slice(taken);
+      skip -= taken;
+      if (skip) return;
 
       // a stream that is held open has had its first delta
-      for (const part of hold ? whole.slice(0, 2) : whole) socket.write(part);
+      send(socket, process.argv[3] === 'document' ? document
+        : hold ? whole.slice(0, 2) : whole);
+      hold = false;
+      if (!pending) return;
     }
   });
 }
 
 const path = process.argv[2];
+const paced = process.argv[3] === 'paced';
+const later = [];
+if (paced) setInterval(tick, 1);
 try { unlinkSync(path); } catch { /* none there */ }
 process.umask(0);
 net.createServer(serve).listen(path, 1024, () => console.log('ready'));
