@@ -209,6 +209,8 @@ sub has_headers {
         unless ($got->header('content-security-policy') // '')
         =~ /^default-src 'none'/;
     push @wrong, "status $got->{status}" if $got->{status} != $status;
+    push @wrong, 'no Allow' if $status == 405
+        && ($got->header('allow') // '') !~ /^(?:GET|POST)\b/;
     push @wrong, "cors" if $got->header('access-control-allow-origin');
     push @wrong, "not JSON: $got->{body}"
         if $json && !$got->error('code');

@@ -113,6 +113,8 @@ for (@answers) {
     # 501 and 505 are the client's fault, and say so
     is_error($r, $status, undef, "$name: an OpenAI error") if $status >= 400
         && $status !~ /^50[15]$/ && $r->{method} ne 'HEAD';
+    like($r->header('allow') // '', qr/^(?:GET|POST)\b/,
+        "$name: what else it takes") if $status == 405;
     $ids{ $r->header('x-request-id') // '' }++;
 }
 is_deeply([grep { $ids{$_} > 1 } keys %ids], [],

@@ -15,6 +15,7 @@ static ngx_uint_t ngx_http_claude_is_nginx_page(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_replace_page(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+static ngx_int_t ngx_http_claude_allow_header(ngx_http_request_t *r);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -181,7 +182,36 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
         return NGX_OK;
     }
 
+    if (fault->err == CLAUDE_ERR_METHOD
+        && ngx_http_claude_allow_header(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_claude_error_headers(r, ctx, fault);
+}
+
+
+/*
+ * nginx refuses TRACE, and CONNECT, before it has looked for a location: what
+ * the server takes anywhere is told (RFC 9110, 15.5.6).
+ */
+
+static ngx_int_t
+ngx_http_claude_allow_header(ngx_http_request_t *r)
+{
+    ngx_http_claude_srv_conf_t  *scf;
+
+    static ngx_str_t  api = ngx_string("GET, HEAD, POST");
+    static ngx_str_t  admin = ngx_string("GET, HEAD, POST, PATCH, DELETE");
+
+    if (r->phase_handler != 0) {
+        return NGX_OK;
+    }
+
+    scf = ngx_http_get_module_srv_conf(r, ngx_http_claude_module);
+
+    return ngx_http_claude_add_header(r, "Allow", scf->admin ? &admin : &api);
 }
 
 
