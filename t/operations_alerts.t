@@ -222,6 +222,14 @@ $docs->shell($blocks{ClaudeCertificateExpiring}[1], %systemctl);
 is((looks('ClaudeCertificateExpiring') =~ /$served/g)[1], $renewed,
     'and after a reload the new one');
 
+# the target answers once its server is there
+
+my $target = 'server { listen 127.0.0.1:' . $t->port(9113) . '; location ='
+    . ' /metrics { claude_metrics upstream=bridge; } }';
+configure($target);
+$t->reload(undef);
+shows('ClaudeTargetDown', qr/^# (?:HELP|TYPE) claude_/m, 'it answers');
+
 # the zone: it becomes too small, and larger by a reload
 
 configure('', '32k');
