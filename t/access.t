@@ -18,7 +18,7 @@ my $key = $t->add_key('alice');
 my $disabled = $t->add_key('disabled');
 my $expired = $t->add_key('expired');
 $t->keys->disable($disabled);
-$t->keys->set($expired, '--expires', '2020-01-01T00:00:00Z');
+$t->keys->expire($expired);
 
 my $bridge = $t->bridge;
 $t->start(<<'EOC');

@@ -119,6 +119,10 @@ sub test_usage {
         ['a name that is too long', qr/a name is/, 'set', $id, '--name',
             'x' x 129],
         ['another time', qr/a time is/, 'set', $id, '--expires', 'tomorrow'],
+        ['a time that is over', qr/can't expire in the past: --expires/,
+            'set', $id, '--expires', '2020-01-01T00:00:00Z'],
+        ['a key that is dead at once', qr/can't expire in the past/, @add,
+            '--token-stdin', '--expires', '2020-01-01T00:00:00Z'],
         ['nothing to set', qr/something to change/, 'set', $id, @files],
         ['both states', qr/--enable excludes --disable/, 'set', $id,
             '--enable', '--disable'],
@@ -254,18 +258,19 @@ sub test_change {
     is_deeply(shown($id), { %$record, keyName => 'changed' },
         'changes the name alone');
 
-    good('set more', 'set', $id, @files, '--disable', '--expires',
-        '2020-01-01T00:00:00Z');
+    my $soon = time + 3;
+    my $time = POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $soon);
+    good('set more', 'set', $id, @files, '--disable', '--expires', $time);
     is_deeply(shown($id), { %$record, keyName => 'changed',
         enabled => JSON::PP::false, state => 'disabled',
-        expiresAt => '2020-01-01T00:00:00Z' },
-        'changes both');
+        expiresAt => $time }, 'changes both');
     like(good('list', 'list', @files), qr/^$id  .*  disabled  .*changed$/m,
         'a disabled key in the list');
 
     my $out = $json->decode(good('set with --json', 'set', $id, @files,
         '--enable', '--json'));
     is($out->{enabled}, JSON::PP::true, 'prints the record');
+    Claude::Process::wait_until(sub { time > $soon }, 'its end');
     like(good('list', 'list', @files), qr/^$id  .*  expired   /m,
         'an expired key in the list');
 

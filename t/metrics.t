@@ -71,7 +71,7 @@ $keys->set($key{budget}, '--day-cost', 1, '--month-cost', 10);
 $keys->set($key{model}, '--allowed-model', 'opus');
 $keys->set($key{address}, '--allowed-address', '192.0.2.1');
 $keys->disable($key{disabled});
-$keys->set($key{expired}, '--expires-at', '2020-01-01T00:00:00Z');
+$keys->expire($key{expired});
 
 # two certificates of two kinds, by the times when they end
 my %cert = (rsa => ['rsa:2048', 30], ecdsa => ['ec -pkeyopt '

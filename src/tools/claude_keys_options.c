@@ -233,6 +233,13 @@ claude_keys_option_text(claude_keys_args_t *args, unsigned bit,
                                        "or never:", "expires");
     }
 
+    /* --disable is how a key ends now, and can be undone */
+
+    if (args->expires && args->expires <= time(NULL)) {
+        return claude_keys_usage_error("a key can't expire in the past:",
+                                       "expires");
+    }
+
     return CLAUDE_KEYS_OK;
 }
 

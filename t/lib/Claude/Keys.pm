@@ -6,6 +6,8 @@ package Claude::Keys;
 use strict;
 use warnings;
 
+use POSIX qw(strftime);
+
 use Claude::Process ();
 
 sub new {
@@ -73,6 +75,14 @@ sub token { $_[0]{tokens}{ $_[1] } // die "no such key\n" }
 sub set {
     my ($self, $key, @args) = @_;
     $self->_good(undef, 'set', $self->id($key), $self->files, @args);
+}
+
+# makes its time pass
+sub expire {
+    my ($self, $key) = @_;
+    my $at = time + 2;
+    $self->set($key, '--expires', strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $at));
+    Claude::Process::wait_until(sub { time > $at }, 'a key to expire');
 }
 
 sub disable { $_[0]->set($_[1], '--disable') }
