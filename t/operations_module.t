@@ -148,7 +148,8 @@ step('Back to the old module', 1);
 step('Back to the old nginx', 1);
 wait_until(sub { $t->workers(of => $old) == 3 }, 'workers of the old one');
 step('Back to the old nginx', 2);
-wait_until(sub { !alive($new) }, 'the end of the new master');
+wait_until(sub { !alive($new) && pid('nginx.pid') == $old },
+    'the end of the new master');
 is(met(), 'e', 'the old one runs again');
 is(status($key{stays}), 200, 'with the same keys');
 $load->more(5);

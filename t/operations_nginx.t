@@ -183,7 +183,7 @@ $load->more(10);
 $fake->open_gate('back');
 is(text($streams[0]), 'after[DONE]', 'a stream of the new one ends whole');
 wait_until(sub { !alive($new) }, 'the end of the new master');
-is(pid('nginx.pid'), $old, 'the old one has its pid file again');
+wait_until(sub { pid('nginx.pid') == $old }, 'the pid file of the old one');
 is_deeply([keys %{ $load->stop }], ['whole'], 'back: no request is lost');
 is(status($key{stays}), 200, 'keys are taken');
 
