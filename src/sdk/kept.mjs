@@ -49,22 +49,24 @@ export class KeptProcesses {
   }
 
   /**
+   * @param {ClaudeProcess} process that is about to answer
    * @param {Turn} turn
-   * @returns {boolean} whether it should be answered by a lasting process
+   * @returns {boolean} whether it may be kept then
+   */
+  isFit(process, turn) {
+    return process.lasting && process.turns + 1 < this.#settings.keepTurns
+      && this.isWanted(turn);
+  }
+
+  /**
+   * @param {Turn} turn
+   * @returns {boolean} whether it is worth keeping a process that answered it
    */
   isWanted({ keyId, tools }) {
     const { keep, continues, toolSteps, rewinds } = this.#settings;
     return keep > 0 && keyId !== undefined
       && (tools.length > 0 ? toolSteps && isFree(tools)
         : continues || rewinds);
-  }
-
-  /**
-   * @param {ClaudeProcess} process that is about to answer
-   * @returns {boolean} whether it may be kept then
-   */
-  isFit(process) {
-    return process.lasting && process.turns + 1 < this.#settings.keepTurns;
   }
 
   /**

@@ -45,7 +45,6 @@ export class Launcher {
   #wrapper = [];
   #command = null;
   #args = [];
-  #lastingArgs = [];
   #env = {};
   #gate = null;
 
@@ -83,11 +82,6 @@ export class Launcher {
     this.prepared = true;
   }
 
-  /** @returns {boolean} whether processes that last can be started */
-  get lasts() {
-    return this.#gate !== null;
-  }
-
   /** Removes what this bridge made, but not the directory itself. */
   async remove() {
     this.#gate?.close();
@@ -114,19 +108,18 @@ export class Launcher {
   }
 
   /**
-   * @param {boolean} lasting whether the child is for several answers
    * @returns {{child: ChildProcess, dir: string, pass: Pass|null,
    *   day: string}} a child in a process group of its own, with HOME and TMPDIR
-   *   in `dir`; a lasting one reaches the API by a pass of gate.mjs only
+   *   in `dir`; with a pass it is for several answers, and reaches the API by
+   *   it only
    */
-  spawn(lasting) {
+  spawn() {
     const dir = path.join(this.root, String(++this.#count));
-    const pass = lasting ? this.#gate.admit() : null;
+    const pass = this.#gate?.admit() ?? null;
     const env = { ...this.#env, ...pass?.env, HOME: dir,
       TMPDIR: path.join(dir, 'tmp') };
     mkdirSync(env.TMPDIR, { recursive: true, mode: 0o700 });
-    const [file, ...args] = [...this.#wrapper, this.#command,
-      ...(lasting ? this.#lastingArgs : this.#args)];
+    const [file, ...args] = [...this.#wrapper, this.#command, ...this.#args];
     const child = spawn(file, args,
       { cwd: this.cwd, env, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
     return { child, dir, pass, day: today() };
@@ -139,11 +132,10 @@ export class Launcher {
    * @param {object} late options that leave the command line as it is:
    *   `systemPrompt`, and a ToolDesk's
    * @param {AsyncIterable<object>} prompt
-   * @param {boolean} lasting as it was started
    * @returns {Query} of the SDK
    */
-  query(child, late, prompt, lasting) {
-    const options = this.#options(late, lasting, () => child);
+  query(child, late, prompt) {
+    const options = this.#options(late, () => child);
     return query({ prompt, options });
   }
 
@@ -158,7 +150,7 @@ export class Launcher {
     }
   }
 
-  #options(late, lasting, spawnClaudeCodeProcess) {
+  #options(late, spawnClaudeCodeProcess) {
     const options = {
       ...OPTIONS,
       ...late,
@@ -166,7 +158,7 @@ export class Launcher {
       env: childEnvironment(this.#settings),
       spawnClaudeCodeProcess,
     };
-    if (!lasting) options.maxBudgetUsd = BUDGET;
+    if (this.#gate === null) options.maxBudgetUsd = BUDGET;
     const { claude } = this.#settings;
     if (claude !== null) options.pathToClaudeCodeExecutable = claude;
     return options;
@@ -174,20 +166,19 @@ export class Launcher {
 
   /** The SDK says what it would run; then the start is called off. */
   #learn() {
-    const { command, args, env } = this.#ask(false);
-    this.#lastingArgs = this.#ask(true).args;
+    const { command, args, env } = this.#ask();
     this.#args = args;
     this.#env = env;
     this.#command = command;
   }
 
-  #ask(lasting) {
+  #ask() {
     const learnt = new Error('learnt');
     let launch;
     try {
       query({
         prompt: (async function* none() {})(),
-        options: this.#options({ systemPrompt: '' }, lasting, (asked) => {
+        options: this.#options({ systemPrompt: '' }, (asked) => {
           launch = asked;
           throw learnt;
         }),

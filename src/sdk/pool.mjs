@@ -23,7 +23,6 @@ export class Pool {
   #log;
   #all = new Set();
   #parked = [];
-  #lasting = [];
   #queue = [];
   #failures = 0;
   #proved;
@@ -56,12 +55,8 @@ export class Pool {
   fill() {
     if (this.#retry !== null || !this.#launcher.prepared) return;
     this.#makeRoom();
-    if (this.#missing() === null || !this.#isStartable()) return;
-    while (this.#retry === null) {
-      const kind = this.#missing();
-      if (kind === null) return;
-      this.#start(kind === 'lasting');
-    }
+    if (!this.#isMissing() || !this.#isStartable()) return;
+    while (this.#retry === null && this.#isMissing()) this.#start();
   }
 
   /**
@@ -82,9 +77,8 @@ export class Pool {
         return;
       }
     }
-    const isLasting = this.#kept.isWanted(turn);
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const process = await this.#takeAlive(signal, isLasting);
+      const process = await this.#takeAlive(signal);
       if (process === null) return;
       if (yield* this.#answered(process, turn, signal)) return;
     }
@@ -94,7 +88,7 @@ export class Pool {
   /** Answers, or is false when another process may be asked. */
   async* #answered(process, turn, signal, how = FRESH) {
     const { idleTimeout, burstHistory: burst, rewinds } = this.#settings;
-    const keep = this.#kept.isFit(process) && !this.#draining;
+    const keep = this.#kept.isFit(process, turn) && !this.#draining;
     try {
       yield* process.answer(turn, { signal, idleTimeout, burst, keep,
         marked: rewinds, prices: this.#prices, ...how });
@@ -137,7 +131,7 @@ export class Pool {
   /** Keeps no more parked; what runs and waits goes on. */
   drain() {
     this.#draining = true;
-    while (this.#giveUp());
+    while (this.#kept.giveUp());
     this.#parked.splice(this.#queue.length).forEach((p) => p.stop());
   }
 
@@ -154,47 +148,23 @@ export class Pool {
    * A process that was just bound is replaced only when it has asked the API:
    * a start beside it would slow that down.
    */
-  #missing() {
+  #isMissing() {
     const { starts, maxProcesses } = this.#settings;
-    if (this.#count('starting') >= starts) return null;
-    if (this.#all.size >= maxProcesses) return null;
-    const isAnyWanted = this.#wanted() > 0;
-    const isFirst = this.#parked.length + this.#count('starting') === 0;
-    if (isAnyWanted && isFirst) return 'ordinary';
-    if (this.#isLastingWanted(isAnyWanted)) return 'lasting';
-    return isAnyWanted ? 'ordinary' : null;
+    return this.#wanted() > 0 && this.#count('starting') < starts
+      && this.#all.size < maxProcesses;
   }
 
   #wanted() {
     const spare = Math.max(0, this.#settings.pool - this.#count('bound'));
-    const served = Math.min(this.#count('starting', true),
-      this.#queue.filter(({ isLasting }) => isLasting).length);
-    return this.#queue.length - served + (this.#draining ? 0 : spare)
-      - this.#parked.length - this.#count('starting', false);
+    return this.#queue.length + (this.#draining ? 0 : spare)
+      - this.#parked.length - this.#count('starting');
   }
 
-  /** One is parked beside the others, where that leaves room for them. */
-  #isLastingWanted(isAnyWanted) {
-    const { keep, pool, maxProcesses } = this.#settings;
-    return keep > 0 && this.#launcher.lasts && !this.#draining
-      && this.#lasting.length === 0
-      && (isAnyWanted || this.#count('bound') === 0)
-      && this.#count('starting', true) === 0
-      && this.#all.size + pool < maxProcesses;
-  }
-
-  /** Kept and lasting ones go where they are in the way of the others. */
+  /** Kept ones go where they are in the way of the others. */
   #makeRoom() {
-    const leaving = this.#count('kept') - this.#kept.size
-      + this.#count('parked', true) - this.#lasting.length;
+    const leaving = this.#count('kept') - this.#kept.size;
     const room = this.#settings.maxProcesses - this.#all.size + leaving;
-    for (let i = this.#wanted() - room; i > 0 && this.#giveUp(); i--);
-  }
-
-  #giveUp() {
-    if (this.#kept.giveUp()) return true;
-    this.#lasting[0]?.stop();
-    return this.#lasting.shift() !== undefined;
+    for (let i = this.#wanted() - room; i > 0 && this.#kept.giveUp(); i--);
   }
 
   #isStartable() {
@@ -218,9 +188,9 @@ export class Pool {
     return this.#problem !== null || this.#failures >= MOST_FAILURES;
   }
 
-  #start(lasting) {
+  #start() {
     const process = new ClaudeProcess(this.#launcher,
-      (changed, before) => this.#changed(changed, before), lasting);
+      (changed, before) => this.#changed(changed, before));
     this.starts++;
     this.#all.add(process);
     process.start();
@@ -237,7 +207,6 @@ export class Pool {
     } else if (state === 'gone') {
       this.#all.delete(process);
       this.#parked = this.#parked.filter((parked) => parked !== process);
-      this.#lasting = this.#lasting.filter((parked) => parked !== process);
       this.#kept.forget(process);
       if (before === 'starting' && !this.#draining) this.#failed();
     }
@@ -245,12 +214,10 @@ export class Pool {
   }
 
   #park(process) {
-    const { lasting } = process;
-    const first = this.#queue.findIndex(({ isLasting }) =>
-      isLasting || !lasting);
-    if (first >= 0) this.#queue.splice(first, 1)[0].resolve(process);
+    const waiting = this.#queue.shift();
+    if (waiting) waiting.resolve(process);
     else if (this.#draining) process.stop();
-    else (lasting ? this.#lasting : this.#parked).push(process);
+    else this.#parked.push(process);
   }
 
   #failed() {
@@ -272,20 +239,18 @@ export class Pool {
   }
 
   /** @returns {Promise<ClaudeProcess|null>} null when the client went */
-  async #takeAlive(signal, isLasting) {
+  async #takeAlive(signal) {
     let process;
-    do process = await this.#take(signal, isLasting);
+    do process = await this.#take(signal);
     while (!process.alive);
     if (!signal.aborted) return process;
     this.#park(process);
     return null;
   }
 
-  /** A lasting one is only preferred, but nobody else gets one. */
-  #take(signal, isLasting) {
+  #take(signal) {
     const { queue, queueTimeout } = this.#settings;
-    const process = (isLasting && this.#lasting.shift())
-      || this.#parked.shift();
+    const process = this.#parked.shift();
     if (process) return process;
     if (this.#isBroken()) throw overloaded('no SDK process can be started');
     if (this.#queue.length >= queue) throw overloaded('the queue is full');
@@ -303,8 +268,7 @@ export class Pool {
         signal.removeEventListener('abort', onAbort);
         end(value);
       };
-      const waiting = {
-        isLasting, resolve: settle(resolve), reject: settle(reject) };
+      const waiting = { resolve: settle(resolve), reject: settle(reject) };
       signal.addEventListener('abort', onAbort);
       this.#queue.push(waiting);
       this.fill();
@@ -317,13 +281,9 @@ export class Pool {
     });
   }
 
-  /** Those in a state; with `lasting` only such, or only others. */
-  #count(state, lasting = undefined) {
+  #count(state) {
     let count = 0;
-    for (const process of this.#all) {
-      count += process.state === state
-        && (lasting ?? process.lasting) === process.lasting;
-    }
+    for (const process of this.#all) count += process.state === state;
     return count;
   }
 }

@@ -74,15 +74,15 @@ export class ClaudeProcess {
   calls = [];
   /** When it was started. */
   day = null;
+  /** Whether it may be kept after an answer. */
+  lasting = false;
 
   /**
    * @param {Launcher} launcher
    * @param {(process: ClaudeProcess, before: string) => void} onState
-   * @param {boolean} [lasting] whether it may be kept after an answer
    */
-  constructor(launcher, onState, lasting = false) {
+  constructor(launcher, onState) {
     this.#launcher = launcher;
-    this.lasting = lasting;
     this.#onState = onState;
     /** Settles when the process is gone and its directory too. */
     this.removed = new Promise((resolve) => { this.#leave = resolve; });
@@ -109,13 +109,14 @@ export class ClaudeProcess {
   start() {
     try {
       ({ child: this.#child, dir: this.#dir, pass: this.#pass,
-        day: this.day } = this.#launcher.spawn(this.lasting));
+        day: this.day } = this.#launcher.spawn());
     } catch {
       this.#gone();
       return;
     }
     const child = this.#child;
-    if (this.#pass) this.#pass.onExcess = () => this.#exceeded();
+    this.lasting = this.#pass !== null;
+    if (this.lasting) this.#pass.onExcess = () => this.#exceeded();
     child.stdin.on('error', () => {});
     child.stderr.resume();
     child.once('exit', () => this.#gone());
@@ -172,7 +173,7 @@ export class ClaudeProcess {
           this.#move('answering');
         }
         if (event === null) continue;
-        if (event.type === 'message_start') this.#disarm();
+        if (event.type === 'message_start') this.#disarm(keep);
         recorder?.add(event);
         this.#isTold = true;
         if (event.type === 'message_delta') {
@@ -248,12 +249,13 @@ export class ClaudeProcess {
   }
 
   /**
-   * As soon as the API answers the process can send no more, and has its
-   * credential taken away: one that is kept is to have none.
+   * As soon as the API answers the process can send no more; one that is to be
+   * kept has its credential taken away.
    */
-  #disarm() {
-    if (!this.lasting) return;
-    this.#pass.shut();
+  #disarm(keep) {
+    this.#pass?.shut();
+    this.#disarmed = false;
+    if (!keep) return;
     this.#disarmed = this.#query.applyFlagSettings({ env: NO_CREDENTIAL })
       .then(() => true, () => false);
   }
@@ -305,19 +307,18 @@ export class ClaudeProcess {
       await this.#rebind(turn, options);
       return;
     }
-    this.#desk = new ToolDesk(this.lasting ? turn.tools : []);
+    this.#desk = new ToolDesk(options.keep ? turn.tools : []);
     this.#prompt.push(this.#plan(turn.messages, options));
     this.#query = this.#launcher.query(this.#child,
-      { systemPrompt: turn.system, ...this.#desk.options }, this.#prompt,
-      this.lasting);
+      { systemPrompt: turn.system, ...this.#desk.options }, this.#prompt);
     this.#set(turn.flags, BIND_TIMEOUT).catch(() => {
       if (!this.alive) return;
       this.#fail(new ApiError(502, 'the SDK refused the settings'));
     });
   }
 
-  #plan(messages, { burst, marked }) {
-    return planHistory(messages, { burst, marked: marked && this.lasting });
+  #plan(messages, { burst, marked, keep }) {
+    return planHistory(messages, { burst, marked: marked && keep });
   }
 
   /** One that was kept has everything but the credential and the question. */

@@ -207,6 +207,18 @@ describe('the gate', () => {
     gate.close();
   });
 
+  test('waits for what the process has told', async () => {
+    const { gate, pass } = await opened(stub.url);
+    pass.open();
+    assert.equal(await pass.lets(), true);
+    pass.hear();
+    assert.equal(await pass.lets(), true);
+    const more = pass.lets();
+    setImmediate(() => setImmediate(() => pass.shut()));
+    assert.equal(await more, false);
+    gate.close();
+  });
+
   test('is for one host and those who are let in', async () => {
     const { gate, pass } = await opened(stub.url);
     pass.open();

@@ -55,7 +55,6 @@ export class Bridge {
         CLAUDE_BRIDGE_SOCKET: bridge.socket,
         CLAUDE_BRIDGE_DIR: bridge.dir,
         CLAUDE_BRIDGE_POOL: '1',
-        CLAUDE_BRIDGE_KEEP: '0',
         CLAUDE_BRIDGE_LOG: 'debug',
         CLAUDE_BRIDGE_QUEUE_TIMEOUT: '60s',
         ...env,

@@ -38,7 +38,7 @@ export class Keeper {
 
   /** Waits until a process is parked that may be kept. */
   lasting() {
-    return until(async () => (await this.bridge.health()).parked === 2);
+    return until(async () => (await this.bridge.health()).parked === 1);
   }
 
   /** @returns {Promise<number>} a metric of the bridge */
