@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# Each message of the module's at level error and above is in the tables of
-# docs/operations.md, and nothing that is in them is said no more.
+# Each message of the module's at level error and above, and each event of the
+# bridge's log, is in the tables of docs/operations.md, and nothing else is.
 
 use strict;
 use warnings;
@@ -63,8 +63,9 @@ cmp_ok(scalar keys %said, '>', 50, 'there are messages');
 
 utf8::decode(my $text = read_file("$root/docs/operations.md"));
 my ($part) = $text =~ /^## What the error log says\n(.*)/ms;
+my ($modules) = $part =~ /(.*?)^### What the bridge's/ms;
 my %told;
-for my $row ($part =~ /^\| (`.*?) \|/mg) {
+for my $row ($modules =~ /^\| (`.*?) \|/mg) {
     $told{$_} = 1 for $row =~ /`([^`]+)`/g;
 }
 
@@ -72,5 +73,18 @@ is(join("\n", map { "$said{$_}: $_" } grep { !$told{$_} } sort keys %said), '',
     'each message is in docs/operations.md');
 is(join("\n", grep { !$said{$_} } sort keys %told), '',
     'and each that is there is said');
+
+# the bridge's
+
+my ($bridge) = $part =~ /^### What the bridge's log says\n(.*)/ms;
+my (%event, %row);
+for my $file (glob "$root/src/sdk/*.mjs") {
+    my $code = read_file($file);
+    $event{$_} = 1 for $code =~ /log\.(?:info|warn|error)\('(\w+)'/g,
+        map { /'(\w+)'/g } $code =~ /createLog\('error'\)\.error\(([^,]+),/g;
+}
+for ($bridge =~ /^\| (`.*?) \|/mg) { $row{$_} = 1 for /`(\w+)`/g }
+is(join(' ', sort keys %row), join(' ', sort keys %event),
+    'each event of the bridge\'s log is there');
 
 done_testing();
