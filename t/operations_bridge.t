@@ -134,7 +134,7 @@ wait_until(sub { ($t->http('GET', '/v1/health') // next)->{status} == 200 },
 # chats, and many calls that the bridge answers at once
 sub loads {
     return (Claude::Load->start($t, key => $key, n => 1,
-        pause => 0.5), Claude::Load->start(
+        pause => 1), Claude::Load->start(
         $t, get => '/v1/health', n => 2, pause => 0.02));
 }
 
