@@ -57,10 +57,17 @@ packages() {
 
     [ "$what" != check-packages ] || missing <<- END
 	bash-completion /usr/share/bash-completion/bash_completion
+	curl curl
 	debootstrap debootstrap
+	iptables iptables
+	libyaml-libyaml-perl /usr/lib/*/perl5/*/YAML/XS.pm
 	lintian lintian
 	man-db man
+	netavark /usr/lib/podman/netavark
+	openssl openssl
 	perl prove
+	podman podman
+	runc runc
 	systemd systemd-analyze
 	systemd-container systemd-nspawn
 	END

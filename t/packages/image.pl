@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use File::Temp qw(tempdir);
 use FindBin;
 use lib "$FindBin::Bin/../lib";
@@ -15,9 +16,9 @@ use Time::HiRes qw(time);
 
 use Claude::Process qw(run spawn read_file wait_until write_file);
 
-my $root = "$FindBin::Bin/../..";
+my $root = abs_path("$FindBin::Bin/../..");
 my $packages = "$root/build/packages";
-my $store = "$packages/containers";
+my $store = $ENV{CLAUDE_IMAGE_STORE} // "$packages/containers";
 my $dir = tempdir('claude-image-XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $began = time;
 
@@ -85,8 +86,8 @@ my $document = read_file("$root/docs/container.md");
 my %blocks;
 {
     my $heading = '';
-    while ($document =~ /^(?:\#+ (.*)|```sh\n(.*?)^```)$/msg) {
-        if (defined $1) { $heading = (lines($1))[0]; next }
+    while ($document =~ /^(?:\#+ ([^\n]*)|```sh\n(.*?)^```)$/msg) {
+        if (defined $1) { $heading = $1; next }
         push @{ $blocks{$heading} }, $2;
     }
 }
@@ -368,7 +369,6 @@ healthy('claude');
 for my $name ('node', 'nginx') {
     my ($old) = grep { $_->{name} eq $name } processes('claude');
     my $began = state_of('claude', 'StartedAt');
-    inside('claude', 'root', "kill -9 $old->{pid}") if 0;
     my $user = $name eq 'node' ? 'claude-bridge' : 'www-data';
     inside('claude', $user, "kill -9 $old->{pid}");
     wait_until(sub { state_of('claude', 'StartedAt') ne $began },
