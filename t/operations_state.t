@@ -99,6 +99,10 @@ my $heading = 'Another master key';
 step($heading, 1);
 $load->more(5);
 like(step($heading, 2), qr/, sound\n/, 'all opens by the new one');
+like(step('Back to the old master key', 1), qr/, sound\n/,
+    'all opens by the old one, which is in front again');
+like(read_file($keys->{master}), qr/\A\Q$master/, 'where it is');
+step($heading, $_) for 1, 2;
 my $fresh = $t->add_key('fresh');
 becomes($fresh, 200, 'a key that is made then is taken');
 $keys->disable($key{revoked});
