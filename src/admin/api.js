@@ -62,7 +62,8 @@ export async function once(method, path, body = {}) {
   }
   const document = await read(response);
   if (response.ok) return document;
-  throw new ApiError(response.status, explain(response, document?.error),
+  throw new ApiError(response.status,
+    explain(response, document?.error, change && !HARMLESS.test(path)),
     Number(response.headers.get('Retry-After')) || 0);
 }
 
@@ -81,17 +82,22 @@ const PLAIN = {
   https_required: 'The admin works over HTTPS only.',
 };
 
-function explain(response, error) {
+/** What changes no key and no other session, whatever becomes of it. */
+const HARMLESS = /^log(?:in|out)$|\/verify$/;
+/** What the gateway says where it has changed nothing. */
+const UNTOUCHED = ['store_unavailable', 'keystore_full', 'server_busy'];
+
+function explain(response, error, change) {
   if (error && PLAIN[error.code]) {
     return { ...error, message: PLAIN[error.code] };
   }
-  if (response.status >= 500) {
-    return { ...error, message: `${error?.message
-      ?? `The gateway answered with status ${response.status}.`
-    } Nothing was changed.` };
-  }
-  return error ?? { message:
-    `The gateway answered with status ${response.status}.` };
+  const message = error?.message
+    ?? `The gateway answered with status ${response.status}.`;
+  if (response.status < 500 || !change) return { ...error, message };
+  return { ...error, message: `${message} ${UNTOUCHED.includes(error?.code)
+    ? 'Nothing was changed.'
+    : 'It may have been changed all the same: look before you send it again.'
+  }` };
 }
 
 /** A path with a query, of what is not empty. */

@@ -106,6 +106,30 @@ for (const [scheme, viewport] of [['light', WIDE], ['dark', NARROW]]) {
     }));
 }
 
+test('what a change came to is said as far as it is known', () =>
+  visit({}, async (page) => {
+    const answers = [
+      [503, 'store_unavailable', /Nothing was changed\./],
+      [507, 'keystore_full', /Nothing was changed\./],
+      [500, 'internal_error', /look before you send it again\./],
+      [502, null, /status 502\. It may have been changed all the same/],
+      [409, 'odd', /The server said 409\.$/],
+    ];
+    await page.getByRole('button', { name: 'Create key' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Name').fill('Not made');
+    await dialog.getByLabel('Claude token', { exact: true }).fill(token());
+    for (const [status, code, text] of answers) {
+      await page.route('**/api/keys', (route) => route.fulfill(code
+        ? { status, json: { error: { message: `The server said ${status}.`,
+          type: 'api_error', param: null, code } } }
+        : { status, body: '<html>' }));
+      await dialog.getByRole('button', { name: 'Create key' }).click();
+      await dialog.getByRole('alert').getByText(text).waitFor();
+      await page.unroute('**/api/keys');
+    }
+  }));
+
 test('what fails says so, and can be tried again', () =>
   visit({}, async (page) => {
     await page.locator('.table').waitFor();
