@@ -187,6 +187,20 @@ wait_until(sub { pid('nginx.pid') == $old }, 'the pid file of the old one');
 is_deeply([keys %{ $load->stop }], ['whole'], 'back: no request is lost');
 is(status($key{stays}), 200, 'keys are taken');
 
+# one that can't start: the old one goes on
+
+my $conf = read_file("$dir/nginx.conf");
+my $length = length $t->log;
+write_file("$dir/nginx.conf", "evil on;\n$conf");
+my ($usr2) = ($docs->blocks('Another nginx', 'sh'))[1];
+isnt($docs->shell($usr2 =~ s/timeout 30/timeout 2/r)->{status}, 0,
+    'a new nginx that can\'t start is noticed');
+like(substr($t->log, $length) . read_file("$dir/nginx.err"),
+    qr/\[emerg\].*"evil"/, 'why is told');
+wait_until(sub { pid('nginx.pid') == $old }, 'the pid file of the old one');
+is(status($key{stays}), 200, 'and the old one goes on');
+write_file("$dir/nginx.conf", $conf);
+
 # nothing that was used is missing, whichever nginx it went through
 
 my $asked = () = ($t->access_log // '')
@@ -204,5 +218,6 @@ eval {
 };
 is($counted, $asked, 'each request is in the usage, once');
 
-$t->allow(qr/upstream/);
+$t->allow(qr/upstream/, qr/\[emerg\].*"evil"/,
+    qr/the new binary process \d+ exited/);
 $t->finish;
