@@ -98,6 +98,32 @@ server {
     location = /denied { claude_metrics; deny all; }
     error_page 502 503 504 405 /plain/;
 EOC
+# what nginx -t refuses
+
+for my $case (['claude_metrics nonsense;', 'invalid parameter "nonsense"'],
+    ['claude_metrics per_key=0;', 'must be 1 to 1000'],
+    ['claude_metrics per_key=1001;', 'must be 1 to 1000'],
+    ['claude_metrics per_key per_key=5;', 'invalid parameter "per_key=5"'],
+    ['claude_metrics upstream=;', 'invalid parameter "upstream="'],
+    ['claude_metrics; claude_metrics;', 'is duplicate'],
+    ['claude_metrics; claude_pass bridge;', 'another content handler'],
+    ['claude_pass bridge; claude_metrics;', 'another content handler'],
+    ['claude_metrics; stub_status;', 'another content handler'],
+    ['claude_metrics upstream=192.0.2.1:80;', 'not on this host'])
+{
+    my $got = $t->check('server { listen %%ADDR%%; location /m {'
+        . " $case->[0] } }");
+    ok($got->{status} && index($got->{err}, $case->[1]) >= 0,
+        "$case->[0] is refused") or diag($got->{err});
+}
+my $got = $t->check('server { listen %%ADDR%%; location /m {'
+    . ' claude_metrics; } }', keystore => 0);
+like($got->{err}, qr/"claude_metrics" needs "claude_keystore" in/,
+    'so is one without a keystore');
+is($t->check('server { listen %%ADDR%%; location /m { claude_metrics per_key;'
+    . ' if ($arg_x) { add_header x y; } } location /n { claude_metrics; } }')
+    ->{status}, 0, 'two are not, nor is if inside of one');
+
 $config .= Claude::Admin->location($t) . <<'EOC';
 }
 server {
