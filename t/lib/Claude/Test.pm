@@ -249,7 +249,7 @@ sub ready {
     eval {
         wait_until(sub {
             die "nginx ended\n" unless alive($self->{master});
-            return 0 unless -s "$self->{dir}/nginx.pid" && $self->workers;
+            return 0 unless -s "$self->{dir}/nginx.pid" && $self->all_there;
             for my $port (@ports) {
                 my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
                     PeerPort => $port, Proto => 'tcp');
@@ -283,6 +283,14 @@ sub workers {
     } children($opt{of} // $self->{master});
 }
 
+# whether there are as many workers as the configuration says
+sub all_there {
+    my ($self) = @_;
+    my ($n) = (read_file("$self->{dir}/nginx.conf") // '')
+        =~ /^worker_processes (\d+);/m;
+    return $self->workers >= ($n // 1);
+}
+
 # waits until new workers have taken over; the old ones may go on
 sub reload {
     my ($self, $http, %opt) = @_;
@@ -290,8 +298,7 @@ sub reload {
     my %old = map { $_ => 1 } $self->workers;
     kill 'HUP', $self->{master};
     wait_until(sub {
-        my @now = $self->workers;
-        return @now && !grep { $old{$_} } @now;
+        return $self->all_there && !grep { $old{$_} } $self->workers;
     }, 'new workers');
 }
 
