@@ -272,6 +272,20 @@ is($m->sh('stat -c "%U:%G %a" /run/claude /run/claude/sdk.sock')->{out},
     "_claude-bridge:www-data 2750\n_claude-bridge:www-data 660\n",
     'by owner and mode');
 
+# without systemd's help
+
+machine('the bridge is stopped', 'systemctl stop nginx-claude-bridge');
+follow('Without systemd', undef, ANTHROPIC_BASE_URL => $url);
+wait_until(sub { $m->sh($call)->{status} == 0 }, 'the bridge', 60);
+is($m->sh('stat -c "%U:%G %a" /run/claude/sdk.sock')->{out},
+    "_claude-bridge:www-data 660\n", 'without systemd the socket is the same');
+answers('and the bridge answers');
+my ($alone) = $m->pids(qr/^\S*node\0.*claude-bridge/);
+kill 'TERM', $alone;
+wait_until(sub { !alive($alone) }, 'its end', 60);
+machine('the unit again', 'systemctl start nginx-claude-bridge');
+wait_until(sub { $m->sh($call)->{status} == 0 }, 'the bridge', 60);
+
 # changed while an answer is under way
 
 my $http = HTTP::Tiny->new(timeout => 20);
@@ -368,6 +382,34 @@ is(join("\n", files_of_ours()), join("\n", sort @before, @kept),
     'and nothing else is');
 is($m->sh('getent passwd | grep claude || :')->{out}, '', 'no user either');
 is($m->sh('ls /run | grep claude || :')->{out}, '', 'nothing in /run');
+
+# from source, with a stock nginx: the release that Debian's source package has
+
+machine('no keys, no nginx', 'systemctl stop nginx; rm -r /etc/nginx/claude '
+    . '/var/lib/nginx-claude');
+is_clean(run(['sh', '-euc', 'mkdir "$2"; cd "$1"; git ls-files -z '
+    . '| tar -c --null -T - | tar -x -C "$2"', 'sh', root(),
+    $m->path('/usr/src/ngx_http_claude_module')]), 'these sources');
+machine('nginx\'s sources', q{
+    sed -n 's/^deb /deb-src /p' /etc/apt/sources.list \
+        > /etc/apt/sources.list.d/src.list
+    apt-get update
+    mkdir /usr/src/nginx
+    cd /tmp
+    apt-get source --download-only nginx
+    tar -xzf nginx_*.orig.tar.gz -C /usr/src/nginx --strip-components=1
+});
+my @source = blocks('From source');
+my $start = pop @source;
+machine('settings', "echo ANTHROPIC_BASE_URL=$url "
+    . '> /etc/default/nginx-claude-bridge');
+machine('From source: ' . s/\n.*//sr, $_) for @source;
+note("From source: @{[minutes()]}");
+write_file($m->path('/root/token.txt'), token(), 0600);
+follow('A key');
+machine('From source: the server', $start);
+wait_until(sub { $m->sh($call)->{status} == 0 }, 'the bridge', 60);
+answers('a stock nginx with all from source answers');
 
 $m->halt;
 note("all of it took @{[minutes()]}");
