@@ -103,6 +103,13 @@ $r = plain('GET', 'http://evil.test/admin/x', host => 'gateway.test');
 is($r->header('location'), "https://gateway.test:$tls/admin/x",
     'the host of an absolute URI doesn\'t');
 is(plain('HEAD', '/admin/')->{status}, 308, 'HEAD is sent there too');
+for my $host ('gateway.test', 'evil.test') {
+    $r = plain('GET', '/admin?a=b', host => $host);
+    is("$r->{status} " . ($r->header('location') // ''), '301 /admin/?a=b',
+        "without the slash: to where it is, whatever Host: $host says");
+    unlike($r->{raw} . $r->{body}, qr/gateway|evil/, 'which is not repeated');
+}
+is($r->header('x-frame-options'), 'DENY', 'with the headers of all answers');
 $r = plain('GET', '/admin/nothing');
 is($r->{status}, 308, 'a file that is not there as well');
 is($r->header('strict-transport-security'), undef, 'without TLS no HSTS');

@@ -94,6 +94,10 @@ ngx_http_claude_admin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     lcf->admin.on = 1;
     clcf->handler = ngx_http_claude_admin_handler;
 
+    /* who leaves the slash away is sent to where it is */
+
+    clcf->auto_redirect = 1;
+
     return NGX_CONF_OK;
 }
 
@@ -245,6 +249,11 @@ ngx_http_claude_admin_merge(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
     if (conf->error_pages == prev->error_pages) {
         clcf->error_pages = NULL;
     }
+
+    /* nowhere that a Host header names: without TLS the next redirect says
+     * where to */
+
+    clcf->absolute_redirect = 0;
 
     return NGX_CONF_OK;
 }
