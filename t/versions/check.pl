@@ -104,7 +104,7 @@ sub build {
         open my $file, '>', "$out/stamp" or die "$out/stamp: $!\n";
         print $file $stamp;
     }
-    in_copy('MAKE', 'make', "-j$cores");
+    in_copy('MAKE', 'make', "-j$cores", '-f', 'objs/Makefile', 'build');
     quiet('COPY  ngx_http_claude_module.so', 'cp', '-f',
         "$copy/objs/ngx_http_claude_module.so", $out);
     # claude-keys and the core's objects, which tests run and link
