@@ -38,7 +38,8 @@ src=$deb/nginx-claude
 rm -rf "$src"
 rm -f "$deb"/*.deb "$deb"/*.buildinfo "$deb"/*.changes
 mkdir "$src"
-tracked | tar -c --null --ignore-failed-read -T - 2> /dev/null | tar -x -C "$src"
+tracked | tar -c --null --ignore-failed-read -T - 2> /dev/null \
+    | tar -x -C "$src"
 
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(when)}
 export SOURCE_DATE_EPOCH

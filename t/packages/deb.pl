@@ -74,7 +74,8 @@ my %option = map { $_ => 1 } $help =~ /(--[a-z-]+)/g;
 my @commands = $help =~ /^  ([a-z]+)  ?/mg;
 cmp_ok(scalar @commands, '>', 15, 'the help has commands');
 my $page = out('man', '-E', 'UTF-8', '-P', 'cat',
-    root() . '/debian/man/claude-keys.1') =~ s/.\x08//gr =~ s/\x{e2}\x{80}.|\e\[\d*m/-/gr;
+    root() . '/debian/man/claude-keys.1') =~ s/.\x08//gr
+    =~ s/\x{e2}\x{80}.|\e\[\d*m/-/gr;
 for my $file ('claude-keys', '_claude-keys') {
     my $text = read_file(root() . "/debian/completions/$file");
     is(join(' ', grep { $text !~ /(?<![\w-])\Q$_\E\b/ } @commands,
@@ -294,8 +295,8 @@ sub main_pid { $m->sh("systemctl show -P MainPID $unit")->{out} + 0 }
 # starts an answer that hangs; what it gives is told later
 sub hanging {
     my $text = '[[stub deltas=4 hang=stream]]';
-    my $pid = spawn(out => "$dir/hang.out", err => "$dir/hang.err", cmd => ['curl', '-sSkN',
-        'https://127.0.0.1/v1/chat/completions', '-H',
+    my $pid = spawn(out => "$dir/hang.out", err => "$dir/hang.err",
+        cmd => ['curl', '-sSkN', 'https://127.0.0.1/v1/chat/completions', '-H',
         "Authorization: Bearer $key", '-H', 'Content-Type: application/json',
         '-d', json_encode({ model => 'sonnet', stream => \1, messages =>
         [{ role => 'user', content => $text }] })]);
