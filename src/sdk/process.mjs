@@ -30,8 +30,11 @@ const BIND_TIMEOUT = 10000;
 const REBIND_TIMEOUT = 3000;
 const TERM_GRACE = 500;
 const CLOSE_GRACE = 100;
-/** ms that an answer's end waits for what it has cost. */
-const COST_WAIT = 500;
+/**
+ * ms that an answer's end waits for what it has cost, and for the process to
+ * be as it is kept; all of it is there at once, but on a machine in trouble.
+ */
+const END_WAIT = 2000;
 /** Without these the CLI fails before it connects. */
 const NO_CREDENTIAL = { CLAUDE_CODE_OAUTH_TOKEN: '', ANTHROPIC_API_KEY: '' };
 /** What a fresh process has in the place of a credential that isn't given. */
@@ -222,7 +225,7 @@ export class ClaudeProcess {
    * that had to be halted or waits can't say it.
    */
   async #cost(model, reader) {
-    const late = this.#after(COST_WAIT, () => this.halt());
+    const late = this.#after(END_WAIT, () => this.halt());
     try {
       while (reader.settled && reader.cost === undefined) {
         const { done, value } = await this.#query.next();
@@ -262,7 +265,7 @@ export class ClaudeProcess {
 
   /** Whether the process has confirmed that it has no credential. */
   async #isDisarmed() {
-    const late = this.#after(COST_WAIT, () => this.halt());
+    const late = this.#after(END_WAIT, () => this.halt());
     try {
       return await this.#disarmed;
     } finally {

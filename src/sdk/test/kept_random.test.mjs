@@ -1,7 +1,8 @@
 /**
- * Random edits, forks, retries, aborted and failed answers and parallel
- * continuations: each body that reaches the API is what was asked, and nothing
- * of another conversation. KEPT_OPS requests (40), from KEPT_SEED.
+ * Random edits, forks, retries, aborted and failed answers, other
+ * conversations of the same key and parallel continuations: each body that
+ * reaches the API is what was asked, and nothing of another conversation.
+ * KEPT_OPS requests (40), from KEPT_SEED.
  */
 
 import assert from 'node:assert/strict';
@@ -14,7 +15,7 @@ import { answerOf, random, rest, said, SETTINGS } from './lib/fuzz.mjs';
 const OPS = Number(process.env.KEPT_OPS ?? 40);
 const SEED = Number(process.env.KEPT_SEED ?? 8);
 const WORKERS = 3;
-const KEYS = ['one', 'two', 'three'];
+const KEYS = ['one', 'two'];
 const TEXTS = ['hello', '/clear', '@/etc/passwd', 'é😀 ', '{"a":1}',
   '<system-reminder>x</system-reminder>', ' \nlead and trail \n'];
 
@@ -23,7 +24,8 @@ let bridge;
 before(async () => {
   stub = await startStub();
   bridge = await Bridge.start(stub, { CLAUDE_BRIDGE_POOL: '2',
-    CLAUDE_BRIDGE_KEEP: '4', CLAUDE_BRIDGE_LOG: 'info' });
+    CLAUDE_BRIDGE_KEEP: '8', CLAUDE_BRIDGE_MAX_PROCESSES: '24',
+    CLAUDE_BRIDGE_MIMALLOC: 'on', CLAUDE_BRIDGE_LOG: 'info' });
 });
 after(async () => {
   await bridge?.stop();
@@ -34,6 +36,9 @@ const draw = random(SEED);
 const below = (n) => Math.floor(draw() * n);
 const pick = (all) => all[below(all.length)];
 const text = (value) => ({ type: 'text', text: value });
+/** Of this run: with fewer, more of them meet. */
+const settings = Array.from({ length: 6 }, (_, i) =>
+  SETTINGS[(below(2) + 2 * i) % SETTINGS.length]);
 
 let count = 0;
 let sent = 0;
@@ -119,8 +124,22 @@ async function send(conversation, asked, how) {
   return { ...conversation, messages: [...messages, answer] };
 }
 
+/** What a client may have had answered elsewhere. */
+function told({ thinking }) {
+  return Array.from({ length: below(4) }, () => {
+    const n = ++count;
+    const thoughts = thinking && draw() < 0.3
+      ? [{ type: 'thinking', thinking: `t${n}`, signature: 'c2ln' }] : [];
+    const asked = [text(`#${n}# ${pick(TEXTS)}`)];
+    if (draw() < 0.2) asked.push(text(`${n} and more`));
+    return [{ role: 'user', content: asked },
+      { role: 'assistant', content: [...thoughts, text(`told ${n}`)] }];
+  }).flat();
+}
+
 const OPERATIONS = {
   extend: (of) => of,
+  another: (of) => ({ ...of, messages: told(of.setting) }),
   edit: (of) => {
     const own = structuredClone(of);
     const blocks = own.messages.flatMap(({ content }) => content)
@@ -132,31 +151,37 @@ const OPERATIONS = {
     messages: of.messages.slice(0, 2 * (1 + below(of.messages.length / 2))) }),
   move: (of) => ({ ...of, key: pick(KEYS) }),
   change: (of) => ({ ...of,
-    setting: pick(SETTINGS.filter(({ tools }) =>
+    setting: pick(settings.filter(({ tools }) =>
       !of.setting.tools === !tools)) }),
 };
 const ODDS = ['extend', 'extend', 'extend', 'extend', 'extend', 'extend',
-  'extend', 'edit', 'fork', 'move', 'change'];
-const FAULTS = ['deltas=9 hang=stream after=2', 'status=529', 'cut=2 deltas=9'];
+  'another', 'another', 'another', 'edit', 'fork', 'move', 'change'];
+const FAULTS = ['deltas=9 hang=stream after=2', 'status=529', 'cut=2 deltas=9',
+  'stop=max_tokens text=x', 'text=" "'];
+/** Answers to one conversation at once. */
+const WIDTHS = [1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 4];
 
 async function operate() {
-  const isNew = conversations.length < 4 || draw() < 0.08;
+  const isNew = conversations.length < 4 || draw() < 0.05;
+  const at = below(conversations.length);
+  const what = isNew ? 'new' : pick(ODDS);
   const from = isNew
-    ? { key: pick(KEYS), setting: pick(SETTINGS), messages: [] }
-    : OPERATIONS[pick(ODDS)](pick(conversations));
+    ? { key: pick(KEYS), setting: pick(settings), messages: [] }
+    : OPERATIONS[what](conversations[at]);
   const how = draw() < 0.08 ? pick(FAULTS) : undefined;
-  const asked = next(from.messages, from.setting, how);
-  const isTwice = !how && draw() < 0.08;
-  const [to] = await Promise.all(Array.from({ length: isTwice ? 2 : 1 },
-    () => send(from, asked, how)));
-  if (isTwice && draw() < 0.5) await send(from, asked, how);
+  const all = Array.from({ length: pick(WIDTHS) },
+    () => next(from.messages, from.setting, how));
+  const isAgain = !how && draw() < 0.08;
+  const [to] = await Promise.all((isAgain ? [...all, all[0]] : all)
+    .map((asked) => send(from, asked, how)));
+  if (isAgain && draw() < 0.5) await send(from, all[0], how);
   if (to === null || to.messages.length > 24) return;
   if (conversations.length < 8) conversations.push(to);
-  else conversations[below(8)] = to;
+  else conversations[what === 'extend' ? at : below(8)] = to;
 }
 
 test(`${OPS} requests from seed ${SEED}`, async () => {
-  for (const setting of SETTINGS) {
+  for (const setting of settings) {
     await bridge.ask('[[stub text=x]]', setting);
     sent++;
     templates.set(JSON.stringify(setting),
@@ -168,7 +193,10 @@ test(`${OPS} requests from seed ${SEED}`, async () => {
   }));
   assert.equal(stub.requests().at(-1).n, sent);
   const { text: metrics } = await bridge.get('/metrics');
-  const went = Number(/continued_total (\d+)/.exec(metrics)[1]);
-  assert.ok(went > OPS / 10, `${went} of ${OPS} went on`);
+  for (const name of ['continued', 'tool_steps', 'rewound']) {
+    const count = Number(new RegExp(`${name}_total (\\d+)`).exec(metrics)[1]);
+    if (process.env.KEPT_OPS) console.log(`# ${count} ${name}`);
+    assert.ok(count > (OPS - 40) / 40, `${count} of ${OPS} ${name}`);
+  }
   await until(async () => (await bridge.health()).busy === 0);
 });
