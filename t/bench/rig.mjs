@@ -113,7 +113,7 @@ http {
   scgi_temp_path ${this.path('scgi')};
   keepalive_requests 1000000000;
   claude_master_key ${this.path('master.key')};
-  claude_keystore zone=keys:64m path=${this.path('store')}/keys.jsonl;
+  claude_keystore zone=keys:128m path=${this.path('store')}/keys.jsonl;
   claude_audit_log ${this.path('store')}/audit.log;
   claude_limit_zone $binary_remote_addr zone=ip:1m rate=1000000r/s;
   upstream bridge {

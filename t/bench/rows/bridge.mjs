@@ -1,0 +1,89 @@
+// What the bridge itself costs beside the SDK's processes, fresh conversations
+// a second, and a stream of a thousand deltas a second.
+
+import { readFileSync } from 'node:fs';
+import { cpu, resident } from '../rig.mjs';
+import { FRESH, KEPT, stub, withSdk } from '../sdk_rig.mjs';
+
+const REQUESTS = 12;
+const REWOUND = 60;
+const AT_ONCE = 2;
+const SECONDS = 20;
+
+const user = (content) => [{ role: 'user', content }];
+
+/** CPU of children that have ended, ms, and of those that run. */
+function family(pid) {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ended = (Number(fields[13]) + Number(fields[14])) * 10;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+    .trim().split(' ').filter(Boolean);
+  return children.reduce((sum, child) => sum + cpu(child) + family(child),
+    ended);
+}
+
+/** Conversations a second, each of its own. */
+async function perSecond(rig, n) {
+  const start = performance.now();
+  let next = 0;
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    while (next < n) await rig.chat({ messages: user(`Begin ${next++}.`) });
+  }));
+  return n / (performance.now() - start) * 1000;
+}
+
+async function fresh(mimalloc) {
+  return withSdk({ ...FRESH, CLAUDE_BRIDGE_POOL: String(AT_ONCE),
+    CLAUDE_BRIDGE_MIMALLOC: mimalloc }, async (rig) => {
+    const own = cpu(rig.bridge), theirs = family(rig.bridge);
+    const rate = await perSecond(rig, REQUESTS);
+    await rig.settled();
+    return { rate, share: (cpu(rig.bridge) - own)
+      / (family(rig.bridge) - theirs) };
+  });
+}
+
+const rewound = () => withSdk({ ...KEPT, CLAUDE_BRIDGE_POOL: '1' },
+  async (rig) => {
+    await perSecond(rig, 2 * AT_ONCE);
+    return perSecond(rig, REWOUND);
+  });
+
+/** Memory of the bridge and the worker early in a long stream, and late. */
+const stream = () => withSdk({ ...FRESH, CLAUDE_BRIDGE_POOL: '1' },
+  async (rig) => {
+    const deltas = 1000 * SECONDS;
+    const sizes = [];
+    const sum = () => resident(rig.bridge) + resident(rig.worker);
+    const timer = setInterval(() => sizes.push(sum()), 500);
+    const { total, first } = await rig.chat({
+      messages: user(stub(`deltas=${deltas} delay=1`)) });
+    clearInterval(timer);
+    const early = sizes[Math.floor(sizes.length / 3)];
+    return { rate: deltas / (total - first) * 1000, early,
+      late: sizes[sizes.length - 2] };
+  });
+
+export async function rows() {
+  const plain = await fresh('off');
+  const mimalloc = await fresh('on');
+  const again = await rewound();
+  const long = await stream();
+  const rate = (n) => `${n.toFixed(2)}/s`;
+
+  return [
+    { what: 'fresh conversations/s, CLAUDE_BRIDGE_MIMALLOC',
+      than: 'without', ratio: mimalloc.rate / plain.rate, atLeast: 1.8,
+      value: `${rate(mimalloc.rate)}, ${rate(plain.rate)} without` },
+    { what: 'conversations/s, one key and system prompt',
+      than: 'fresh, without mimalloc', ratio: again / plain.rate, atLeast: 8,
+      value: `${rate(again)}, fresh ${rate(plain.rate)}` },
+    { what: 'the bridge\'s own CPU', than: 'of the SDK\'s processes',
+      ratio: plain.share, atMost: 0.05,
+      value: `${(100 * plain.share).toFixed(1)} %` },
+    { what: 'a stream of many deltas a second, memory',
+      than: 'after a third of it', ratio: long.late / long.early,
+      atMost: 1.05, value: `${long.rate.toFixed(0)} deltas/s for ` +
+        `${SECONDS} s; ${long.late >> 20} MB, ${long.early >> 20} MB before` }];
+}
