@@ -10,6 +10,8 @@ import { fits } from './fits.mjs';
 import { narrow } from './schema.mjs';
 import { readJson } from './tools.mjs';
 
+/** The same again would cost the same again. */
+const BILLED = { 'x-should-retry': 'false' };
 const MOST_TEXT = 32 * 1024 * 1024;
 /** A type of the bridge's own: what was billed is not to be asked again. */
 const MISFIT = 'invalid_answer_error';
@@ -51,10 +53,10 @@ export async function* checked(events, { schema }) {
   for await (const event of events) {
     if (event.delta?.type === 'text_delta') text += event.delta.text;
     if (text.length > MOST_TEXT) throw new ApiError(502, 'the answer is too '
-      + 'large to be checked against its schema');
+      + 'large to be checked against its schema', BILLED);
     if (ENDED.includes(event.delta?.stop_reason) && !isFitting(text, schema)) {
       throw new ApiError(502, 'the model\'s answer does not fit the schema '
-        + 'that was asked for', {}, MISFIT);
+        + 'that was asked for', BILLED, MISFIT);
     }
     yield event;
   }

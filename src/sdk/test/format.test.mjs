@@ -168,6 +168,7 @@ describe('by the bridge', () => {
     assert.ok(!events.some(({ type }) => type === 'message_delta'));
     const whole = await ask(schema, bad, { stream: false });
     assert.equal(whole.status, 502);
+    assert.equal(whole.headers['x-should-retry'], 'false');
   });
 
   test('where none can be bound the model is told, and checked', async () => {
