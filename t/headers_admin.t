@@ -157,5 +157,6 @@ for ([200, '/admin/'], [302, '/moved/'], [401, "$uri/keys"],
 
 $t->allow(qr/access forbidden|client (?:sent|intended)|too large/,
     qr/key log .* keys stay as they are/, qr/a change of key/,
-    qr/last use of/, qr/do not fit/, qr/is refused/);
+    qr/last use of/, qr/do not fit/, qr/is refused/,
+    qr/can't be opened \(21:/);
 $t->finish;
