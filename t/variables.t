@@ -27,6 +27,11 @@ my @answers = (
     refuse => sub { $_[0]->error(429, 'rate_limit_error') },
     length => sub { my ($r) = @_; $r->start; $r->text('x');
         $r->finish('max_tokens') },
+    call => sub { my ($r, $reason) = @_; $r->start; $r->text('x');
+        $r->block_stop; $r->block('tool_use', id => 'toolu_1', name => 'f',
+            input => {}); $r->finish($reason) },
+    nothing => sub { my ($r, $reason) = @_; $r->start; $r->text('x');
+        $r->finish($reason) },
     think => sub { my ($r) = @_; $r->start(cache_read_input_tokens => 100);
         $r->text('x'); $r->finish },
 );
@@ -104,6 +109,44 @@ is($streamed->{finish}, 'stop', 'its finish_reason');
 like($streamed->{ttft}, qr/^\d+(\.\d+)?$/, 'its time to the first token');
 $stream->('[[length]]');
 is(logged()->{finish}, 'length', 'another finish_reason');
+
+# why it ended: what a chat completion says, whichever API is spoken
+
+my %function = (name => 'f', parameters => { type => 'object' });
+my @tools = (tools => [{ type => 'function', function => \%function }]);
+for (['[[call tool_use]]', 'tool_calls', 'a call'],
+    ['[[call end_turn]]', 'tool_calls', 'one after which all is said'],
+    ['[[call max_tokens]]', 'length', 'one that was cut'],
+    ['[[nothing refusal]]', 'content_filter', 'a refusal'],
+    ['[[nothing pause_turn]]', 'length', 'a pause'],
+    ['[[nothing stop_sequence]]', 'stop', 'a stop sequence'])
+{
+    my ($ask, $reason, $name) = @$_;
+    is($t->chat($ask, key => $key, fields => {@tools})
+        ->json->{choices}[0]{finish_reason}, $reason, "$name: the answer");
+    is(logged()->{finish}, $reason, "$name: the log");
+    $stream->($ask, fields => {@tools});
+    is(logged()->{finish}, $reason, "$name: streamed");
+    $t->http('POST', '/v1/messages', key => $key, body => {
+        model => 'sonnet', max_tokens => 9, messages => [
+            { role => 'user', content => $ask }],
+        tools => [{ name => 'f', input_schema => { type => 'object' } }] });
+    is(logged()->{finish}, $reason, "$name: of the Messages API");
+    $t->http('POST', '/v1/responses', key => $key, body => {
+        model => 'sonnet', input => $ask,
+        tools => [{ type => 'function', %function }] });
+    is(logged()->{finish}, $reason, "$name: of the Responses API");
+}
+is($t->chat('[[call tool_use]]', key => $key,
+    fields => { functions => [\%function] })
+    ->json->{choices}[0]{finish_reason}, 'function_call', 'the old way');
+is(logged()->{finish}, 'tool_calls', 'is a call too');
+is($t->chat('[[nothing tool_use]]', key => $key)->{status}, 502,
+    'an end for a call that is none is no answer');
+is(logged()->{finish}, '', 'and has no reason');
+$stream->('[[nothing tool_use]]');
+is(logged()->{finish}, '', 'streamed it has none either');
+
 $t->chat('[[think]]', key => $key);
 is(logged()->{prompt}, 111, 'tokens of a cache count');
 

@@ -82,6 +82,7 @@ typedef struct {
     unsigned               stopped:1;  /* a stop reason was seen */
     unsigned               complete:1; /* message_stop was seen, in order */
     unsigned               content:1;  /* some text, thinking or tool came */
+    unsigned               calls:1;    /* a tool is called */
     unsigned               priced:1;   /* the bridge told the cost */
 
     unsigned               block;      /* open block's index + 1, or 0 */

@@ -144,7 +144,11 @@ claude_reply_block_start(claude_reply_t *reply, const claude_event_t *event)
     reply->next = event->index + 1;
     reply->block_type = event->block;
 
-    if (event->block == CLAUDE_BLOCK_TOOL_USE || event->text.len) {
+    if (event->block == CLAUDE_BLOCK_TOOL_USE) {
+        reply->calls = 1;
+    }
+
+    if (reply->calls || event->text.len) {
         reply->content = 1;
     }
 

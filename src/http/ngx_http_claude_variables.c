@@ -44,6 +44,7 @@ static ngx_int_t ngx_http_claude_conversation_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_http_claude_trace_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static const char *ngx_http_claude_finish_reason(ngx_http_claude_ctx_t *ctx);
 static ngx_uint_t ngx_http_claude_has_facts(ngx_http_claude_ctx_t *ctx);
 static void ngx_http_claude_set_value(ngx_http_variable_value_t *v,
     const void *data, size_t len);
@@ -200,9 +201,7 @@ ngx_http_claude_call_variable(ngx_http_request_t *r,
         break;
 
     case NGX_HTTP_CLAUDE_FINISH_REASON:
-        if (ctx->reply.complete) {
-            s = claude_chat_finish_reason(ctx->reply.stop);
-        }
+        s = ngx_http_claude_finish_reason(ctx);
         break;
 
     case NGX_HTTP_CLAUDE_ERROR:
@@ -228,6 +227,31 @@ ngx_http_claude_call_variable(ngx_http_request_t *r,
     }
 
     return NGX_OK;
+}
+
+
+/* in the words of chat completions, whatever the dialect: calls of an answer
+ * that ended in good order are what it ended for */
+
+static const char *
+ngx_http_claude_finish_reason(ngx_http_claude_ctx_t *ctx)
+{
+    claude_stop_e  stop;
+
+    if (!ctx->reply.complete || ctx->error != CLAUDE_ERR_NONE) {
+        return NULL;
+    }
+
+    stop = ctx->reply.stop;
+
+    if (ctx->reply.calls
+        && (stop == CLAUDE_STOP_END_TURN || stop == CLAUDE_STOP_SEQUENCE
+            || stop == CLAUDE_STOP_OTHER))
+    {
+        stop = CLAUDE_STOP_TOOL_USE;
+    }
+
+    return claude_chat_finish_reason(stop);
 }
 
 
