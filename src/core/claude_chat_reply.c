@@ -6,6 +6,9 @@
 #include <string.h>
 
 
+#define CLAUDE_CHAT_HEAD_CHUNK  512
+
+
 /* what becomes of a block's start and deltas */
 
 typedef claude_rc_t (*claude_chat_block_pt)(claude_reply_t *reply,
@@ -54,6 +57,7 @@ claude_rc_t
 claude_chat_start(claude_reply_t *reply)
 {
     claude_out_t          head;
+    unsigned char         chunk[CLAUDE_CHAT_HEAD_CHUNK];
     claude_chat_facts_t  *facts;
     claude_chat_state_t  *state;
 
@@ -77,7 +81,8 @@ claude_chat_start(claude_reply_t *reply)
         return CLAUDE_OK;
     }
 
-    claude_out_init(&head, reply->mem, CLAUDE_CHAT_HEAD_MAX);
+    claude_out_init_chunk(&head, reply->mem, CLAUDE_CHAT_HEAD_MAX, chunk,
+                          sizeof(chunk));
 
     claude_out_literal(&head, "data: ");
     claude_chat_envelope(reply, "chat.completion.chunk", &head);

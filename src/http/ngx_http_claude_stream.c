@@ -294,7 +294,7 @@ ngx_http_claude_push(ngx_http_request_t *r, const claude_out_t *out)
 
         /* powers of two: a buffer that has to grow does so a few times only */
 
-        for (size = 1024; size < out->size; size *= 2) { /* void */ }
+        for (size = 512; size < out->size; size *= 2) { /* void */ }
 
         b->start = ngx_palloc(r->pool, size);
         if (b->start == NULL) {
