@@ -21,8 +21,6 @@ use Claude::Machine;
 use Claude::Process qw(spawn stop);
 use Claude::Test;
 
-use constant FETCH => 900;
-
 plan skip_all => 'only root can boot a Debian' if $>;
 
 my $build = Claude::Test::build();

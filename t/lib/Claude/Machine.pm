@@ -17,7 +17,6 @@ use Claude::Process qw(spawn run stop wait_until read_file write_file
     children);
 
 use constant BOOT => 180;
-use constant INSTALL => 1200;
 
 # what a Debian that was installed has, and the essential packages have not
 my @plain = qw(init logrotate ca-certificates);
@@ -74,6 +73,9 @@ sub join_network {
     }
     write_file("$root/etc/apt/apt.conf.d/99host",
         read_file("$packages/apt-host.conf") // '', 0644);
+    # what is thrown away need not be on the disk in time
+    write_file("$root/etc/dpkg/dpkg.cfg.d/unsafe-io", "force-unsafe-io\n",
+        0644);
     write_file("$root/usr/local/share/authorities.pem",
         read_file('/etc/ssl/certs/ca-certificates.crt') // '', 0644);
 }
