@@ -127,6 +127,60 @@ is_deeply(json_decode($r->json->{choices}[0]{message}{content}),
 is_error(chat('[[stub text="no object"]]',
     response_format => { type => 'json_object' }), 502, 'invalid_answer',
     'nothing else than an object');
+$c = $t->stream('[[stub text="no object"]]', key => $key,
+    fields => { response_format => { type => 'json_object' } });
+$c->head;
+@events = $c->events;
+ok(ref $events[-1] && $events[-1]{error}, 'in a stream neither');
+$c->close;
+
+# strict schemas of OpenAI's that the API can't bind an answer to: the model is
+# told, and its answer held against them
+
+my %node = (type => 'object', additionalProperties => $false,
+    required => [qw(v next)], properties => { v => { type => 'integer' },
+    next => { anyOf => [{ '$ref' => '#/$defs/node' }, { type => 'null' }] } });
+my %unbound = (
+    'a recursive one' => [{ type => 'object', additionalProperties => $false,
+        required => ['list'], properties => { list => {
+        '$ref' => '#/$defs/node' } }, '$defs' => { node => \%node } },
+        '{"list":{"v":1,"next":{"v":2,"next":null}}}',
+        '{"list":{"v":1,"next":{"v":"2","next":null}}}'],
+    'one that is its own root' => [{ type => 'object', required => ['ui'],
+        additionalProperties => $false, properties => { ui => {
+        type => 'array', items => { '$ref' => '#' } } } },
+        '{"ui":[{"ui":[]},{"ui":[{"ui":[]}]}]}', '{"ui":[{"iu":[]}]}'],
+);
+for my $name (sort keys %unbound) {
+    my ($unbound, $good, $bad) = @{ $unbound{$name} };
+    my $says = sub { '[[stub text=' . json_encode($_[0]) . ']]' };
+    my @strict = (response_format => { type => 'json_schema', json_schema => {
+        name => 's', strict => $true, schema => $unbound } });
+    $r = chat($says->($good), @strict);
+    is($r->{status}, 200, "$name: is answered") or diag $r->{body};
+    is($r->json->{choices}[0]{message}{content}, $good, "$name: as it fits");
+    $body = $sdk->last_request->{json};
+    is($body->{output_config}{format}, undef, "$name: the API isn't asked");
+    my ($told) = ($body->{system}[-1]{text} // '') =~ /(\{.*\})\s*\z/s;
+    is_deeply(json_decode($told // 'null'), $unbound, "$name: the model is");
+    is_error(chat($says->($bad), @strict), 502, 'invalid_answer',
+        "$name: what doesn't fit is no answer");
+}
+
+# and a tool's: the API is asked for what it is, and its refusal passed on
+
+my @strict = map { { type => 'function', function => { name => 'walk',
+    strict => $true, parameters => $_->[0] } } } $unbound{'a recursive one'};
+$r = chat('[[stub tool=walk args={"list":{"v":1,"next":null}}]]',
+    tools => \@strict);
+is($r->json->{choices}[0]{finish_reason}, 'tool_calls', 'a strict tool');
+my ($sent) = @{ $sdk->last_request->{json}{tools} };
+is_deeply([$sent->{strict}, $sent->{input_schema}],
+    [$true, $unbound{'a recursive one'}[0]], 'reaches the API as it is');
+$r = chat('[[stub status=400 type=invalid_request_error message="tools.0: '
+    . 'recursive schemas are not supported"]]', tools => \@strict);
+is_error($r, 400, 'rejected_by_model', 'the API refuses to bind it');
+is($r->header('x-should-retry'), 'false', 'for good');
 
 # thinking
 
@@ -137,4 +191,5 @@ is($r->json->{choices}[0]{message}{reasoning_content}, 'Let me see.',
 cmp_ok($r->json->{usage}{completion_tokens_details}{reasoning_tokens}, '>',
     0, 'and counted');
 
+$t->allow(qr/broke a stream off: invalid_answer/);
 $t->finish;
