@@ -269,11 +269,16 @@ ngx_http_claude_metrics_call(ngx_claude_metrics_t *metrics,
     usage = &ctx->reply.usage;
     name = ctx->facts.upstream_model;
 
-    if (!claude_usage_model(name.data, name.len)) {
-        name.len = 0;
-    }
+    model = ngx_claude_metrics_find(metrics, &name);
 
-    model = ngx_claude_metrics_model(metrics, &name);
+    if (model == NULL) {
+
+        if (!claude_usage_model(name.data, name.len)) {
+            name.len = 0;
+        }
+
+        model = ngx_claude_metrics_make(metrics, &name);
+    }
 
     ngx_http_claude_quota_count(ctx, &count);
 

@@ -86,6 +86,30 @@ ngx_claude_metrics_count(ngx_claude_metrics_t *metrics, uint32_t key)
 }
 
 
+ngx_claude_metrics_model_t *
+ngx_claude_metrics_find(ngx_claude_metrics_t *metrics,
+    const claude_str_t *name)
+{
+    ngx_uint_t                   i, n;
+    ngx_claude_metrics_model_t  *model;
+
+    n = metrics->shm->nmodels;
+    ngx_memory_barrier();
+
+    for (i = 0; i < n; i++) {
+        model = &metrics->shm->models[i];
+
+        if (model->len == name->len
+            && ngx_memcmp(model->name, name->data, name->len) == 0)
+        {
+            return model;
+        }
+    }
+
+    return NULL;
+}
+
+
 /*
  * A place is whole before nmodels says that it is there.  The lock only keeps
  * apart those who make one; whoever is killed there leaves a place that the
@@ -93,48 +117,31 @@ ngx_claude_metrics_count(ngx_claude_metrics_t *metrics, uint32_t key)
  */
 
 ngx_claude_metrics_model_t *
-ngx_claude_metrics_model(ngx_claude_metrics_t *metrics,
+ngx_claude_metrics_make(ngx_claude_metrics_t *metrics,
     const claude_str_t *name)
 {
-    ngx_uint_t                   i, n, locked;
+    ngx_uint_t                   n;
     ngx_claude_metrics_shm_t    *shm;
     ngx_claude_metrics_model_t  *model;
 
     shm = metrics->shm;
-    locked = 0;
-    i = 0;
 
-    for ( ;; ) {
-        n = shm->nmodels;
-        ngx_memory_barrier();
-
-        for ( /* void */ ; i < n; i++) {
-            model = &shm->models[i];
-
-            if (model->len == name->len
-                && ngx_memcmp(model->name, name->data, name->len) == 0)
-            {
-                goto found;
-            }
-        }
-
-        if (locked) {
-            break;
-        }
-
-        if (n == NGX_CLAUDE_METRICS_MODELS || name->len == 0
-            || name->len > NGX_CLAUDE_METRICS_NAME)
-        {
-            return &shm->models[0];
-        }
-
-        ngx_shmtx_lock(&metrics->shpool->mutex);
-        locked = 1;
+    if (shm->nmodels == NGX_CLAUDE_METRICS_MODELS || name->len == 0
+        || name->len > NGX_CLAUDE_METRICS_NAME)
+    {
+        return &shm->models[0];
     }
 
-    model = &shm->models[0];
+    ngx_shmtx_lock(&metrics->shpool->mutex);
 
-    if (n < NGX_CLAUDE_METRICS_MODELS) {
+    model = ngx_claude_metrics_find(metrics, name);
+    n = shm->nmodels;
+
+    if (model == NULL && n == NGX_CLAUDE_METRICS_MODELS) {
+        model = &shm->models[0];
+    }
+
+    if (model == NULL) {
         model = &shm->models[n];
 
         ngx_memcpy(model->name, name->data, name->len);
@@ -144,11 +151,7 @@ ngx_claude_metrics_model(ngx_claude_metrics_t *metrics,
         shm->nmodels = n + 1;
     }
 
-found:
-
-    if (locked) {
-        ngx_shmtx_unlock(&metrics->shpool->mutex);
-    }
+    ngx_shmtx_unlock(&metrics->shpool->mutex);
 
     return model;
 }

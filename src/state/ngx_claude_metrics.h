@@ -103,10 +103,12 @@ ngx_claude_metrics_get(const uint64_t *counter)
 
 void ngx_claude_metrics_count(ngx_claude_metrics_t *metrics, uint32_t key);
 
-/* the model's place, which it gets here if it has none: a name of a length
- * that fits, in characters that the caller vouches for */
+/* the model's place; NULL: it has none.  make gives it one, or that of others:
+ * where there is no room, or name doesn't fit */
 
-ngx_claude_metrics_model_t *ngx_claude_metrics_model(
+ngx_claude_metrics_model_t *ngx_claude_metrics_find(
+    ngx_claude_metrics_t *metrics, const claude_str_t *name);
+ngx_claude_metrics_model_t *ngx_claude_metrics_make(
     ngx_claude_metrics_t *metrics, const claude_str_t *name);
 
 /* counts one observation, in microseconds, in the first bucket that has it;

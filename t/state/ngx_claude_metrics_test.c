@@ -37,12 +37,15 @@ open_zone(void)
 static ngx_claude_metrics_model_t *
 model(const char *text)
 {
-    claude_str_t  name;
+    claude_str_t                 name;
+    ngx_claude_metrics_model_t  *found;
 
     name.data = (const u_char *) text;
     name.len = strlen(text);
 
-    return ngx_claude_metrics_model(&metrics, &name);
+    found = ngx_claude_metrics_find(&metrics, &name);
+
+    return found ? found : ngx_claude_metrics_make(&metrics, &name);
 }
 
 
