@@ -96,6 +96,8 @@ packages() {
 
     [ "$what" != bench ] || missing <<- END
 	wrk wrk
+	valgrind valgrind
+	linux-perf perf
 	END
 
     [ "$what" != fuzz ] || missing <<- END

@@ -2,7 +2,8 @@
 // perf samples where their CPU goes; nginx's mutex spins before it sleeps, so
 // a worker that waits is seen in it.
 
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { Rig, run } from '../rig.mjs';
 import { load } from './throughput.mjs';
 
@@ -20,14 +21,17 @@ export async function rows() {
     const probe = spawnSync('perf', ['--version']);
     if (probe.error) throw new Error('there is no perf here');
 
-    run('sh', ['-c', `perf record -q -e cpu-clock -F 999 -o ${data} ` +
-      `-p ${rig.workers.join(',')} -- sleep ${SECONDS + 2} > /dev/null 2>&1 &`
-    ]);
+    const perf = spawn('perf', ['record', '-q', '-e', 'cpu-clock', '-F', '999',
+      '-o', data, '-p', rig.workers.join(',')], { stdio: 'ignore' });
     const { rps } = load(rig, `${rig.api}/chat/completions`, body, SECONDS,
       128);
-    await new Promise((resolve) => setTimeout(resolve, 4000));
+    perf.kill('SIGINT');
+    await once(perf, 'exit');
     const report = run('sh', ['-c',
       `perf report -i ${data} --stdio --sort symbol 2> /dev/null`]);
+    if (!/\bngx_http_claude_\w+/.test(report)) {
+      throw new Error('perf saw nothing of the workers');
+    }
     const share = [...report.matchAll(
       /^\s*([\d.]+)%.*\b(?:ngx_shmtx_lock|sem_wait|futex_wait)\b/gm)]
       .reduce((sum, [, percent]) => sum + Number(percent), 0) / 100;
