@@ -101,6 +101,8 @@ for (['first', undef, 'two', sub { $door->call('DELETE', "keys/$_[0]",
 
     ok($revoke->($keys->id($key)), "$name is revoked in one master");
     push @took, takes($key, $there);
+    # who deletes from outside tells neither
+    takes($key, $here) if $name eq 'fourth';
     is(status($key, $here), 401, "$name: by that one too");
     for my $stream (@streams) {
         my @events = $stream->events;
