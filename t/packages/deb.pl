@@ -395,7 +395,7 @@ machine('nginx\'s sources', q{
     apt-get update
     mkdir /usr/src/nginx
     cd /tmp
-    apt-get source --download-only nginx
+    apt-get source --download-only --tar-only nginx
     tar -xzf nginx_*.orig.tar.gz -C /usr/src/nginx --strip-components=1
 });
 my @source = blocks('From source');
