@@ -17,7 +17,8 @@ use Claude::Test;
 
 my $t = Claude::Test->new;
 my $key = $t->add_key('alice');
-my $sdk = Claude::SDK->start($t, pool => 2);
+my $sdk = Claude::SDK->start($t, pool => 2,
+    env => { CLAUDE_BRIDGE_KEEP => 4 });
 $t->start(<<'EOC');
 server {
     listen %%ADDR%%;
