@@ -9,7 +9,8 @@ export const KEY = { 'x-claude-key-id': 'one' };
 
 /** @returns {object} a message of the user's with directives for the stub */
 export function user(text) {
-  return { role: 'user', content: [{ type: 'text', text: `[[stub ${text}]]` }] };
+  return { role: 'user',
+    content: [{ type: 'text', text: `[[stub ${text}]]` }] };
 }
 
 /** A bridge that keeps processes, and a conversation's next turn. */
@@ -22,7 +23,7 @@ export class Keeper {
 
   /**
    * @param {object} [env]
-   * @returns {Promise<Bridge>} with a lasting process parked
+   * @returns {Promise<Bridge>} with a process parked
    */
   async start(env = {}) {
     this.bridge = await Bridge.start(this.stub,
@@ -36,7 +37,7 @@ export class Keeper {
     this.bridge = undefined;
   }
 
-  /** Waits until a process is parked that may be kept. */
+  /** Waits until a process is parked. */
   lasting() {
     return until(async () => (await this.bridge.health()).parked === 1);
   }
