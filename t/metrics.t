@@ -534,6 +534,25 @@ $m = metrics();
 $t->reload($config =~ s/rate=1r/rate=2r/r, workers => 3);
 is($sum->(metrics()), $sum->($m), 'a reload keeps what was counted');
 
+# a log that can't be written, which workers learn from a change
+
+$t->allow(qr/key log \S+ can.t be opened/, qr/was not made: can.t be opened/);
+my %new = (keyName => 'new', oauthToken => $t->secret(Claude::Test::token()));
+my $file = $t->dir . '/keys/keys.jsonl';
+SKIP: {
+    skip 'the user may write whatever the mode says', 5 unless $t->{user};
+    $t->own($file, 0400);
+    moves('a log that can not be written', sub {
+        $admin->call('POST', 'keys', \%new);
+    }, ['claude_store_writable', { file => 'keys' }, -1],
+        ['claude_store_errors_total', {}, 1], request('admin', 503,
+            'store_unavailable'));
+    $t->own($file, 0600);
+    moves('and again', sub { $admin->create('newer') },
+        ['claude_store_writable', { file => 'keys' }, 1],
+        ['claude_keys', { state => 'active' }, 1]);
+}
+
 # trouble with the store
 
 my $log = $t->dir . '/keys/keys.jsonl';

@@ -117,7 +117,7 @@ ngx_http_claude_put_store(claude_metrics_t *out,
     claude_metrics_family(out, &ngx_http_claude_store_writable);
 
     ngx_http_claude_set_label(&label, "file", "keys");
-    claude_metrics_put(out, &label, 1, keys.trouble == NULL);
+    claude_metrics_put(out, &label, 1, keys.trouble == NULL && !keys.failed);
     ngx_http_claude_set_label(&label, "file", "usage");
     claude_metrics_put(out, &label, 1, !usage.failed);
 }

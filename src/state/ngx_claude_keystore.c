@@ -529,6 +529,7 @@ ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,
     stat->records = stat->capacity - ngx_claude_keys_available(ks->shm);
     stat->trouble = (const char *) ks->shm->trouble;
     stat->lag = ngx_current_msec - ks->shm->followed;
+    stat->failed = ks->shm->failed;
 
     ngx_claude_keys_unlock(ks);
 
@@ -567,6 +568,13 @@ ngx_claude_keystore_complain(ngx_claude_keystore_t *ks,
     ngx_claude_keys_unlock(ks);
 
     return first;
+}
+
+
+void
+ngx_claude_keystore_wrote(ngx_claude_keystore_t *ks, ngx_uint_t failed)
+{
+    ks->shm->failed = failed;
 }
 
 

@@ -282,6 +282,12 @@ ngx_claude_account_t *ngx_claude_keystore_account(ngx_claude_keystore_t *ks,
     uint32_t slot, const u_char id[CLAUDE_KEY_ID_LEN]);
 
 
+/* whether the last attempt of any process to write the log failed: a single
+ * store, no lock */
+
+void ngx_claude_keystore_wrote(ngx_claude_keystore_t *ks, ngx_uint_t failed);
+
+
 /* for status and metrics */
 
 typedef struct {
@@ -291,6 +297,7 @@ typedef struct {
     ngx_uint_t              records;    /* in use: more than one of some */
     const char             *trouble;    /* with the log; NULL: none */
     ngx_msec_t              lag;        /* ms since the zone had all of it */
+    ngx_uint_t              failed;     /* the last writing of it */
 } ngx_claude_keystore_stat_t;
 
 void ngx_claude_keystore_stat(ngx_claude_keystore_t *ks,

@@ -19,7 +19,7 @@
 
 /* goes up with any change below: a zone of another layout isn't taken over */
 
-#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0005
+#define NGX_CLAUDE_KEYS_LAYOUT  0x636c0006
 
 /*
  * What is of no fixed length lies one after the other: name, sealed token,
@@ -136,6 +136,7 @@ struct ngx_claude_keys_shm_s {
     claude_log_pos_t        complaint;  /* where there is trouble */
     uintptr_t               trouble;    /* which, or 0 */
     ngx_msec_t              followed;   /* when the zone had all of the log */
+    volatile ngx_uint_t     failed;     /* the last writing of it */
 
     ngx_claude_redo_t       redo;
 };

@@ -360,6 +360,8 @@ ngx_claude_log_append_end(ngx_claude_store_t *store, ngx_int_t rc)
         /* what it is for says why it wasn't done; what the disk said is here */
 
         if (job->error.sys) {
+            ngx_claude_keystore_wrote(&store->keystore, 1);
+
             ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, job->error.sys,
                           "key log %V %s", &store->path,
                           ngx_claude_log_reason(job));
@@ -369,6 +371,8 @@ ngx_claude_log_append_end(ngx_claude_store_t *store, ngx_int_t rc)
                               ngx_claude_log_reason(job));
         return;
     }
+
+    ngx_claude_keystore_wrote(&store->keystore, 0);
 
     if (rc == NGX_OK) {
         ngx_claude_log_finish(store, writing, CLAUDE_OK, NULL);
