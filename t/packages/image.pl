@@ -103,13 +103,13 @@ sub chat {
         . '"messages":[{"role":"user","content":"' . $text . '"}]}');
 }
 
-# {pid, name, uid, caps, nnp} of each process
+# {pid, name, uid, caps, nnp} of each process, nginx's master before workers
 sub processes {
     my ($name) = @_;
     my $got = inside($name, undef, 'for p in /proc/[0-9]*; do
         echo "${p#/proc/}" $(sed -n -E "s/^(Name|Uid|CapPrm|CapEff|NoNewPrivs'
         . '):\s+(\S+).*/\2/p" $p/status); done');
-    return map {
+    return sort { $a->{pid} <=> $b->{pid} } map {
         my %one;
         @one{qw(pid name uid permitted caps nnp)} = split ' ';
         exists $one{nnp} && $one{name} !~ /^(?:sh|sed)$/ ? \%one : ();
