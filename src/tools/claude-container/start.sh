@@ -25,9 +25,10 @@ die() {
     exit $misused
 }
 
-# as USER[:GROUP] COMMAND..., in a subshell.  A container of one program is that user
-# already.  The copy of setpriv has what it needs as capabilities of the file,
-# which only the user of this script may run; nothing it starts keeps any.
+# as USER[:GROUP] COMMAND..., in a subshell.  A container of one program is
+# that user already.  The copy of setpriv has what it needs as capabilities of
+# the file, which only the user of this script may run; nothing it starts
+# keeps any.
 as() {
     local user=${1%:*} group=${1#*:}
     shift
