@@ -171,7 +171,9 @@ fi
 
 # nginx first: what it still answers needs the bridge
 signal www-data "$nginx" QUIT
-wait_for $nginx $loggers
+wait_for $nginx
+# workers of a master that was killed would keep these for ever
+[ -z "$ending" ] || wait_for $loggers
 signal claude-bridge "$bridge" TERM
 wait_for $bridge
 
