@@ -176,7 +176,7 @@ eval {
         trouble();
         %now = map { $_ => 1 } $prometheus->firing;
         return !grep { !$now{$_} } keys %expected;
-    }, 'alerts', 30);
+    }, 'alerts', 90);
 };
 is_deeply([sort keys %now], [sort keys %expected],
     'alerts fire whose causes were made, and no other');
@@ -189,7 +189,7 @@ eval {
     wait_until(sub {
         @unanswered = grep { !$prometheus->query($_) } @unanswered;
         return !@unanswered;
-    }, 'answers', 20);
+    }, 'answers', 60);
 };
 is(join("\n", @unanswered), '', 'all that the dashboard asks for is there');
 
@@ -200,7 +200,7 @@ is_deeply([$prometheus->unhealthy], [], 'no rule fails');
 
 $bridge->stop_listening;
 wait_until(sub { grep { $_ eq 'ClaudeBridgeDown' } $prometheus->firing },
-    'the alert', 30);
+    'the alert', 90);
 pass('and one more when the bridge is gone');
 
 $t->allow(qr/upstream|connect\(\)|wrong|sign/);

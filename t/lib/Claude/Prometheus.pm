@@ -57,7 +57,7 @@ sub query {
 
 sub wait_series {
     my ($self, $name) = @_;
-    wait_until(sub { $self->query($name) }, $name, 30);
+    wait_until(sub { $self->query($name) }, $name, 90);
 }
 
 sub firing {
