@@ -72,10 +72,10 @@ typedef enum {
 /*
  * Reads a master key file, or credential: a line a key, 32 bytes as base64
  * (RFC 4648, 44 characters); empty lines and lines that begin with '#' are
- * skipped.  *line is the line at fault with CLAUDE_MASTER_FORMAT, 0 where the file as a whole
- * is: it has no key, or is too long.  master, best in memory of
- * sodium_malloc(), is all zero unless CLAUDE_MASTER_OK is returned.  Blocks on
- * the file.
+ * skipped.  *line is the line at fault with CLAUDE_MASTER_FORMAT, 0 where the
+ * file as a whole is: it has no key, or is too long.  master, best in memory
+ * of sodium_malloc(), is all zero unless CLAUDE_MASTER_OK is returned.  Blocks
+ * on the file.
  */
 
 claude_master_rc_e claude_master_read(const char *path,

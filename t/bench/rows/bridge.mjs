@@ -84,6 +84,7 @@ export async function rows() {
       value: `${(100 * plain.share).toFixed(1)} %` },
     { what: 'a stream of many deltas a second, memory',
       than: 'after a third of it', ratio: long.late / long.early,
-      atMost: 1.05, value: `${long.rate.toFixed(0)} deltas/s for ` +
-        `${(long.total / 1000).toFixed(0)} s; ${long.late >> 20} MB, ${long.early >> 20} MB before` }];
+      atMost: 1.05, value: `${long.rate.toFixed(0)} deltas/s for `
+        + `${(long.total / 1000).toFixed(0)} s; ${long.late >> 20} MB, `
+        + `${long.early >> 20} MB before` }];
 }
