@@ -96,8 +96,8 @@ sub curl {
 }
 
 sub chat {
-    my ($key, $text, $port) = @_;
-    return curl("http://127.0.0.1:" . ($port // $http)
+    my ($key, $text, $at) = @_;
+    return curl('http://' . ($at // "127.0.0.1:$http")
         . '/v1/chat/completions', '-H', "Authorization: Bearer $key", '-H',
         'Content-Type: application/json', '-d', '{"model":"sonnet",'
         . '"messages":[{"role":"user","content":"' . $text . '"}]}');
@@ -408,8 +408,12 @@ my ($nginx, $bridge) = map { "nginx-claude-$_-1" } qw(nginx bridge);
 healthy($_) for $bridge, $nginx;
 my $second = block('Two containers');
 my ($bob) = $second->{out} =~ /(sk-\S+)/ or die "no key\n";
+# podman publishes no port of a network that has no way out
+my ($at) = docker('inspect', '--format',
+    '{{range .NetworkSettings.Networks}}{{.IPAddress}}:8080{{end}}',
+    $nginx)->{out} =~ /(\S+)/;
 for my $key ($key, $bob) {
-    ok(eval { wait_until(sub { chat($key, 'compose')->{status} == 200 },
+    ok(eval { wait_until(sub { chat($key, 'two', $at)->{status} == 200 },
         'the key', 60) }, 'a key works');
 }
 
@@ -433,14 +437,14 @@ my $reach = "timeout 5 bash -c ': < /dev/tcp/$api/9009'";
 isnt(inside($nginx, undef, $reach)->{status}, 0, 'nginx has no way out');
 is(inside($bridge, undef, $reach)->{status}, 0, 'the bridge has one');
 unlike(inside($bridge, undef, 'cat /proc/net/tcp /proc/net/tcp6')->{out},
-    qr/ 0A /, 'and listens on no network');
+    qr/^\s*\d+: (?!0100007F)\S+ \S+ 0A /m, 'and listens on loopback at most');
 
 my ($node) = grep { $_->{name} eq 'node' } processes($bridge);
 my $since = state_of($bridge, 'StartedAt');
 inside($bridge, undef, "kill -9 $node->{pid}");
 wait_until(sub { state_of($bridge, 'StartedAt') ne $since }, 'an end', 60);
 healthy($bridge);
-is(chat($key, 'back')->{status}, 200, 'the bridge comes back');
+is(chat($key, 'back', $at)->{status}, 200, 'the bridge comes back');
 
 is(sh("cd '$dir/checkout'; docker compose down")->{status}, 0, 'down');
 my $kept = docker('volume', 'ls', '-q')->{out};
