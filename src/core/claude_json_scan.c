@@ -50,6 +50,10 @@ claude_json_scan(const unsigned char *data, size_t len,
     claude_rc_t         rc;
     claude_json_scan_t  scan;
 
+    if (len == 0) {
+        return CLAUDE_DECLINED;
+    }
+
     scan.pos = data;
     scan.end = data + len;
     scan.handler = handler;
