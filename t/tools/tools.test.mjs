@@ -139,6 +139,10 @@ for (const [provider, config] of Object.entries(CODEX)) {
   });
 }
 
+// its package for all machines names some that registries may not have,
+// without which npm ci refuses
+const opencode = path.join(here,
+  'node_modules/opencode-linux-x64/bin/opencode');
 const OPENCODE = { chat: '@ai-sdk/openai-compatible',
   responses: '@ai-sdk/openai', messages: '@ai-sdk/anthropic' };
 
@@ -157,7 +161,7 @@ for (const [dialect, npm] of Object.entries(OPENCODE)) {
     reads: (file) => ({ tool: 'read', args: { filePath: file } }),
     ask: (place, prompt, again) => run(place, { GATEWAY_KEY: key,
       OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_DISABLE_AUTOUPDATE: '1' },
-    [path.join(here, 'node_modules/.bin/opencode'), 'run', '-m',
+    [opencode, 'run', '-m',
       `gateway/${model}`, ...again ? ['--continue'] : []], prompt),
     thinks: dialect === 'messages',
   });
