@@ -234,5 +234,10 @@ $bridge->listen;
 is_chat($t->chat('hi', key => $key), 'Hello world',
     'and it is used again when it is back');
 
+is(join(' ', sort { $a <=> $b } keys %{ { map { $_ => 1 }
+    read_file($t->dir . '/access.log')
+        =~ m{/refused/chat/completions HTTP/1.1" (\d+) }g } }), 503,
+    'nginx logs the status that the client gets');
+
 $t->allow(qr/upstream/, qr/no live upstreams/);
 $t->finish;

@@ -176,8 +176,12 @@ shows('ClaudePoolStarved', qr/"busy":2,.*"queue":1/,
     'one waits for a process');
 shows('ClaudePoolStarved', qr/^\d+$/m, 'how many got none');
 shows('ClaudeCallsNearlyFull', qr/"busy":2/, 'what runs');
-wait_until(sub { $sdk->release; $sdk->open_calls == 0
-    && ($sdk->health->{queue} // 1) == 0 }, 'their end', 60);
+# who leaves the queue has yet to ask the API: it is let go when it has
+wait_until(sub {
+    $sdk->release;
+    my $health = $sdk->health // {};
+    return ($health->{busy} // 1) == 0 && ($health->{queue} // 1) == 0;
+}, 'their end', 60);
 for my $c (@streams) { $c->events if $c->head; $c->close }
 
 # the bridge ends, and what it says when it can't start anything

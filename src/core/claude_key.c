@@ -26,8 +26,7 @@ static uint32_t claude_key_crc32(const unsigned char *data, size_t len);
 static void claude_key_checksum(const unsigned char *key,
     unsigned char checksum[CLAUDE_KEY_CHECKSUM]);
 static unsigned claude_key_marked(const unsigned char *key, size_t len);
-static unsigned claude_key_all(const unsigned char *data, size_t len,
-    unsigned char set);
+static unsigned claude_key_common(const unsigned char *data, size_t len);
 static unsigned claude_has_prefix(const unsigned char *data, size_t len,
     const char *prefix);
 
@@ -87,30 +86,35 @@ claude_key_form_e
 claude_key_form(const unsigned char *key, size_t len)
 {
     size_t         prefix;
+    unsigned       sets;
     unsigned char  checksum[CLAUDE_KEY_CHECKSUM];
 
     prefix = claude_prefix_len(CLAUDE_KEY_PREFIX);
 
     if (len <= prefix || len > CLAUDE_KEY_MAX
-        || !claude_has_prefix(key, len, CLAUDE_KEY_PREFIX)
-        || !claude_base64url(key, len))
+        || !claude_has_prefix(key, len, CLAUDE_KEY_PREFIX))
     {
         return CLAUDE_KEY_MALFORMED;
     }
 
-    if (len != CLAUDE_KEY_LEN || !claude_base62(key + prefix, len - prefix)
-        || claude_key_marked(key, len))
-    {
+    sets = claude_key_common(key + prefix, len - prefix);
+
+    if (!(sets & CLAUDE_KEY_BASE64URL)) {
+        return CLAUDE_KEY_MALFORMED;
+    }
+
+    if (len != CLAUDE_KEY_LEN || !(sets & CLAUDE_KEY_BASE62)) {
         return CLAUDE_KEY_FOREIGN;
     }
 
     claude_key_checksum(key, checksum);
 
-    if (memcmp(key + CLAUDE_KEY_BODY, checksum, CLAUDE_KEY_CHECKSUM) != 0) {
-        return CLAUDE_KEY_MALFORMED;
+    if (memcmp(key + CLAUDE_KEY_BODY, checksum, CLAUDE_KEY_CHECKSUM) == 0) {
+        return CLAUDE_KEY_OURS;
     }
 
-    return CLAUDE_KEY_OURS;
+    return claude_key_marked(key, len) ? CLAUDE_KEY_FOREIGN
+                                       : CLAUDE_KEY_MALFORMED;
 }
 
 
@@ -215,30 +219,32 @@ claude_key_marked(const unsigned char *key, size_t len)
 unsigned
 claude_base62(const unsigned char *data, size_t len)
 {
-    return claude_key_all(data, len, CLAUDE_KEY_BASE62);
+    return (claude_key_common(data, len) & CLAUDE_KEY_BASE62) != 0;
 }
 
 
 unsigned
 claude_base64url(const unsigned char *data, size_t len)
 {
-    return claude_key_all(data, len, CLAUDE_KEY_BASE64URL);
+    return (claude_key_common(data, len) & CLAUDE_KEY_BASE64URL) != 0;
 }
 
 
-static unsigned
-claude_key_all(const unsigned char *data, size_t len, unsigned char set)
-{
-    size_t         i;
-    unsigned char  all;
+/* the sets that hold each byte */
 
-    all = set;
+static unsigned
+claude_key_common(const unsigned char *data, size_t len)
+{
+    size_t    i;
+    unsigned  sets;
+
+    sets = CLAUDE_KEY_BASE62|CLAUDE_KEY_BASE64URL;
 
     for (i = 0; i < len; i++) {
-        all &= claude_key_sets[data[i]];
+        sets &= claude_key_sets[data[i]];
     }
 
-    return all != 0;
+    return sets;
 }
 
 

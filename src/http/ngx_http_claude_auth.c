@@ -46,9 +46,9 @@ ngx_http_claude_lookup(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return;
     }
 
-    /* whether it has the form of a key costs as much as to look for it */
-
-    if (presented.len > CLAUDE_KEY_MAX) {
+    if (claude_key_form(presented.data, presented.len)
+        == CLAUDE_KEY_MALFORMED)
+    {
         ctx->key_error = CLAUDE_ERR_BAD_KEY;
         return;
     }

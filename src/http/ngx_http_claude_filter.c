@@ -119,7 +119,10 @@ ngx_http_claude_is_nginx_page(ngx_http_request_t *r,
 }
 
 
-/* the status stays nginx's own, unless the module knows better */
+/*
+ * The status stays nginx's own, unless the module knows better; err_status is
+ * what nginx logs.
+ */
 
 static ngx_int_t
 ngx_http_claude_replace_page(ngx_http_request_t *r,
@@ -138,6 +141,7 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
     } else {
         r->headers_out.status = claude_error_status(fault->err);
         r->headers_out.status_line.len = 0;
+        r->err_status = r->headers_out.status;
     }
 
     mem = ngx_http_claude_mem(r->pool);
@@ -145,6 +149,7 @@ ngx_http_claude_replace_page(ngx_http_request_t *r,
     if (ctx->report != NULL) {
         r->headers_out.status = NGX_HTTP_OK;
         r->headers_out.status_line.len = 0;
+        r->err_status = 0;
 
         claude_out_init(&out, &mem, ctx->report_max
                                     ? ctx->report_max
