@@ -43,7 +43,9 @@ claude_out_put(claude_out_t *out, const void *data, size_t len)
     size_t                n;
     const unsigned char  *p;
 
-    if (!claude_out_fits(out, len)) {
+    /* memcpy() wants data even of no bytes */
+
+    if (len == 0 || !claude_out_fits(out, len)) {
         return;
     }
 
