@@ -10,15 +10,21 @@
 #                       time-outs); for use while a test installs, and in no
 #                       package or image
 #
-# A tar that is there is taken as it is.  DEBIAN_MIRROR is another mirror.
+# A tar that is there is taken as it is.  Packages come from the mirrors that
+# this machine's apt has, or from DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR.
 
 set -eu
 umask 022
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
 to=${1:-$root/build/packages}
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+
+# mirror_of SUITE: where apt finds it
+mirror_of() {
+    apt-get indextargets --format '$(REPO_URI)' "Codename: $1" | head -n 1
+}
+mirror=${DEBIAN_MIRROR:-$(mirror_of bookworm)}
+security=${DEBIAN_SECURITY_MIRROR:-$(mirror_of bookworm-security)}
 
 mkdir -p "$to"
 (umask 077; apt-config dump | grep "^Acquire::" | grep -v "::IndexTargets" \
