@@ -297,6 +297,12 @@ void *ngx_http_claude_create_loc_conf(ngx_conf_t *cf);
 char *ngx_http_claude_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 
+/* a location that answers neither clients with keys nor other origins: what
+ * is set for those around it, and pages for people, don't reach into it */
+
+void ngx_http_claude_merge_apart(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf);
+
 /* ngx_http_claude_check.c: what only the whole configuration shows */
 
 ngx_int_t ngx_http_claude_check_conf(ngx_conf_t *cf);

@@ -240,15 +240,7 @@ ngx_http_claude_admin_merge(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
-    /* neither keys nor other origins have anything to do with it, nor have
-     * pages for people that are set for all of a server */
-
-    conf->auth = (conf->auth == NGX_CONF_UNSET) ? 0 : conf->auth;
-    conf->cors = NULL;
-
-    if (conf->error_pages == prev->error_pages) {
-        clcf->error_pages = NULL;
-    }
+    ngx_http_claude_merge_apart(clcf, prev, conf);
 
     /* nowhere that a Host header names: without TLS the next redirect says
      * where to */

@@ -15,6 +15,8 @@ static char *ngx_http_claude_merge_access(ngx_conf_t *cf,
     ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf);
 static char *ngx_http_claude_merge_pass(ngx_conf_t *cf,
     ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf);
+static void ngx_http_claude_merge_pages(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf);
 static void ngx_http_claude_merge_upstream(ngx_http_upstream_conf_t *prev,
     ngx_http_upstream_conf_t *conf);
 static void ngx_http_claude_warn_log(ngx_conf_t *cf,
@@ -414,16 +416,35 @@ ngx_http_claude_merge_pass(ngx_conf_t *cf, ngx_http_claude_loc_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
-    /* pages for people, set for all of a server, are not for API clients */
-
-    if (conf->error_pages == prev->error_pages) {
-        clcf->error_pages = NULL;
-    }
+    ngx_http_claude_merge_pages(clcf, prev, conf);
 
     scf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_claude_module);
     scf->pass = 1;
 
     return NGX_CONF_OK;
+}
+
+
+void
+ngx_http_claude_merge_apart(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf)
+{
+    conf->auth = (conf->auth == NGX_CONF_UNSET) ? 0 : conf->auth;
+    conf->cors = NULL;
+
+    ngx_http_claude_merge_pages(clcf, prev, conf);
+}
+
+
+/* pages for people, set for all of a server, are not for API clients */
+
+static void
+ngx_http_claude_merge_pages(ngx_http_core_loc_conf_t *clcf,
+    ngx_http_claude_loc_conf_t *prev, ngx_http_claude_loc_conf_t *conf)
+{
+    if (conf->error_pages == prev->error_pages) {
+        clcf->error_pages = NULL;
+    }
 }
 
 

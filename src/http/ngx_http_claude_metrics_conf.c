@@ -179,15 +179,7 @@ ngx_http_claude_metrics_merge(ngx_conf_t *cf,
         return NGX_CONF_ERROR;
     }
 
-    /* as of the admin: neither keys nor other origins have to do with it, and
-     * no page for people stands for a bridge that is down */
-
-    conf->auth = (conf->auth == NGX_CONF_UNSET) ? 0 : conf->auth;
-    conf->cors = NULL;
-
-    if (conf->error_pages == prev->error_pages) {
-        clcf->error_pages = NULL;
-    }
+    ngx_http_claude_merge_apart(clcf, prev, conf);
 
     return NGX_CONF_OK;
 }
