@@ -6,11 +6,9 @@
 
 import { createHash } from 'node:crypto';
 
+import { CREDENTIALS } from './credential.mjs';
 import { isFree, resultsOf } from './desk.mjs';
 import { today } from './launch.mjs';
-
-/** Not of the settings: what is given to a process at each bind. */
-const CREDENTIALS = ['CLAUDE_CODE_OAUTH_TOKEN', 'ANTHROPIC_API_KEY'];
 
 /** Messages from which on a conversation is not worth more. */
 const LONG = 16;

@@ -3,11 +3,11 @@
 import { rm } from 'node:fs/promises';
 
 import { Account, costEvent } from './cost.mjs';
+import { Purse } from './credential.mjs';
 import { ToolDesk } from './desk.mjs';
 import { ApiError } from './errors.mjs';
 import { EventReader } from './events.mjs';
 import { planHistory } from './history.mjs';
-import { NO_TOKEN } from './launch.mjs';
 import { Prompt } from './prompt.mjs';
 import { Recorder } from './recorder.mjs';
 
@@ -35,11 +35,6 @@ const CLOSE_GRACE = 100;
  * be as it is kept; all of it is there at once, but on a machine in trouble.
  */
 const END_WAIT = 2000;
-/** Without these the CLI fails before it connects. */
-const NO_CREDENTIAL = { CLAUDE_CODE_OAUTH_TOKEN: '', ANTHROPIC_API_KEY: '' };
-/** What a fresh process has in the place of a credential that isn't given. */
-const DEFAULTS = {
-  ...NO_CREDENTIAL, CLAUDE_CODE_OAUTH_TOKEN: NO_TOKEN };
 const REFUSED = 400;
 
 /** The process ended before it could ask the API: another may be asked. */
@@ -58,6 +53,7 @@ export class ClaudeProcess {
   #dir = null;
   #pass = null;
   #query = null;
+  #purse = null;
   #prompt = new Prompt();
   #timers = new Set();
   #cause = null;
@@ -176,7 +172,7 @@ export class ClaudeProcess {
           this.#move('answering');
         }
         if (event === null) continue;
-        if (event.type === 'message_start') this.#disarm(keep);
+        if (event.type === 'message_start') this.#disarm(turn, keep);
         recorder?.add(event);
         this.#isTold = true;
         if (event.type === 'message_delta') {
@@ -255,11 +251,11 @@ export class ClaudeProcess {
    * As soon as the API answers the process can send no more; one that is to be
    * kept has its credential taken away.
    */
-  #disarm(keep) {
+  #disarm({ flags }, keep) {
     this.#pass?.shut();
     this.#disarmed = false;
     if (!keep) return;
-    this.#disarmed = this.#query.applyFlagSettings({ env: NO_CREDENTIAL })
+    this.#disarmed = this.#purse.empty(flags)
       .then(() => true, () => false);
   }
 
@@ -314,7 +310,8 @@ export class ClaudeProcess {
     this.#prompt.push(this.#plan(turn.messages, options));
     this.#query = this.#launcher.query(this.#child,
       { systemPrompt: turn.system, ...this.#desk.options }, this.#prompt);
-    this.#set(turn.flags, BIND_TIMEOUT).catch(() => {
+    this.#purse = new Purse(this.#child.stdin, this.#query);
+    this.#isTaken(this.#purse.set(turn.flags), BIND_TIMEOUT).catch(() => {
       if (!this.alive) return;
       this.#fail(new ApiError(502, 'the SDK refused the settings'));
     });
@@ -327,12 +324,8 @@ export class ClaudeProcess {
   /** One that was kept has everything but the credential and the question. */
   async #rebind({ flags, messages }, options) {
     const { results, rewind } = options;
-    if (rewind) await this.#rewind();
-    const env = {};
-    for (const [name, none] of Object.entries(DEFAULTS)) {
-      env[name] = flags.env[name] ?? none;
-    }
-    await this.#set({ env }, REBIND_TIMEOUT);
+    await this.#isTaken(Promise.all([
+      rewind && this.#rewind(), this.#purse.renew(flags)]), REBIND_TIMEOUT);
     if (results === null) {
       this.#prompt.push(
         this.#plan(rewind ? messages : messages.slice(-1), options));
@@ -343,27 +336,22 @@ export class ClaudeProcess {
 
   /** Has it forget all that was said; internal to the pinned SDK version. */
   async #rewind() {
-    const late = this.#after(REBIND_TIMEOUT, () => this.halt());
-    try {
-      const { first, last } = this.#prompt;
-      const { response } = await this.#query.request({
-        subtype: 'rewind_conversation', target_message_uuid: first,
-        last_seen_user_message_uuid: last });
-      const isEmpty = response?.rewound === true
-        && response.targetMessageUuid === first
-        && response.precedingAssistantUuid === null;
-      if (!isEmpty) throw new Error('not rewound');
-    } finally {
-      this.#clear(late);
-    }
+    const { first, last } = this.#prompt;
+    const { response } = await this.#query.request({
+      subtype: 'rewind_conversation', target_message_uuid: first,
+      last_seen_user_message_uuid: last });
+    const isEmpty = response?.rewound === true
+      && response.targetMessageUuid === first
+      && response.precedingAssistantUuid === null;
+    if (!isEmpty) throw new Error('not rewound');
     this.#prompt.restart();
     this.#desk.clear();
   }
 
-  async #set(flags, timeout) {
+  async #isTaken(settings, timeout) {
     const late = this.#after(timeout, () => this.halt());
     try {
-      await this.#query.applyFlagSettings(flags);
+      await settings;
       this.#isSet = true;
     } finally {
       this.#clear(late);
