@@ -44,9 +44,9 @@
 #define NGX_HTTP_CLAUDE_VERSION     CLAUDE_VERSION
 
 
-/* bytes of a body above which it is translated in a thread */
+/* bytes of a body above which it is long: translated and freed in a thread */
 
-#define NGX_HTTP_CLAUDE_INLINE_MAX  (512 * 1024)
+#define NGX_HTTP_CLAUDE_INLINE_MAX  (64 * 1024)
 
 /* bytes of a body where client_max_body_size sets no bound */
 
@@ -75,6 +75,7 @@
 
 typedef struct ngx_http_claude_ctx_s  ngx_http_claude_ctx_t;
 typedef struct ngx_http_claude_route_s  ngx_http_claude_route_t;
+typedef struct ngx_http_claude_window_s  ngx_http_claude_window_t;
 typedef struct ngx_http_claude_audit_log_s  ngx_http_claude_audit_log_t;
 typedef struct ngx_http_claude_metrics_main_s  ngx_http_claude_metrics_main_t;
 typedef struct ngx_http_claude_metrics_loc_s  ngx_http_claude_metrics_loc_t;
@@ -221,7 +222,8 @@ struct ngx_http_claude_ctx_s {
     ngx_http_claude_metrics_scan_t  *scan;  /* of all keys, or NULL */
 
     /* body and translation */
-    u_char                    *body;        /* ngx_alloc()ed */
+    u_char                    *body;        /* ngx_alloc()ed, or mapped where
+                                             * body_size is a long one's */
     size_t                     body_len;
     size_t                     body_size;
     size_t                     body_max;    /* 0: as the location says */
@@ -241,6 +243,7 @@ struct ngx_http_claude_ctx_s {
     const char                *report_type; /* NULL: application/json */
     size_t                     report_max;  /* bytes of it */
     ngx_buf_t                 *secret;      /* holds the credential */
+    ngx_http_claude_window_t  *window;      /* NULL: messages isn't long */
     ngx_http_status_t          status;
     ngx_http_chunked_t         chunked;
     off_t                      length;      /* -1: by chunks or by close */
@@ -447,6 +450,20 @@ void ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx);
 
 void ngx_http_claude_translate(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
+
+/* ngx_http_claude_window.c */
+
+/*
+ * out follows the upstream's request_bufs, which are few; NULL: no memory.
+ * Nothing of r->pool is taken; pool and out last as long as r.
+ */
+
+ngx_http_claude_window_t *ngx_http_claude_window_create(ngx_http_request_t *r,
+    ngx_pool_t *pool, const claude_out_t *out);
+
+/* out goes again, to another server */
+
+void ngx_http_claude_window_rewind(ngx_http_claude_window_t *window);
 
 /* ngx_http_claude_upstream.c */
 

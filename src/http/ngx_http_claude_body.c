@@ -1,23 +1,50 @@
 
 /*
- * The request body: read as it comes, into memory that grows geometrically,
- * never to disk.
- *
- * A request holds at most twice its body here, bounded by
+ * The request body: read as it comes, never to disk, and bounded by
  * client_max_body_size, or by NGX_HTTP_CLAUDE_BODY_MAX where that is 0.
+ *
+ * Up to NGX_HTTP_CLAUDE_INLINE_MAX bytes lie in memory that grows
+ * geometrically.  A longer body is mapped at once, as long as it says it is,
+ * or may be: what has not come takes addresses and no memory, and nothing is
+ * copied as it grows.
  */
 
 
 #include "ngx_http_claude.h"
 
+#include <sys/mman.h>
+
+
+/* bytes taken in one turn of the event loop, then others have theirs */
+
+#define NGX_HTTP_CLAUDE_BODY_TURN   (64 * 1024)
+
+/* a long body goes back to the system in pieces: all at once would hold up
+ * whoever maps memory meanwhile */
+
+#define NGX_HTTP_CLAUDE_BODY_PIECE  (256 * 1024)
+
+
+typedef struct {
+    u_char                    *body;        /* mapped, or NULL */
+    size_t                     size;
+    ngx_pool_t                *pool;        /* or NULL */
+} ngx_http_claude_body_left_t;
+
 
 static ngx_int_t ngx_http_claude_body_start(ngx_http_request_t *r);
 static void ngx_http_claude_body_handler(ngx_http_request_t *r);
 static void ngx_http_claude_body_read(ngx_http_request_t *r);
+static void ngx_http_claude_body_pause(ngx_http_request_t *r);
 static ngx_int_t ngx_http_claude_body_append(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_body_grow(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx, size_t need);
+static ngx_int_t ngx_http_claude_body_move(ngx_http_request_t *r,
+    ngx_http_claude_ctx_t *ctx, size_t size);
+static void ngx_http_claude_body_leave(ngx_http_claude_body_left_t *left);
+static void ngx_http_claude_body_left(void *data, ngx_log_t *log);
+static void ngx_http_claude_body_left_done(ngx_event_t *ev);
 static void ngx_http_claude_body_broken(ngx_http_request_t *r);
 static void ngx_http_claude_body_wipe(ngx_http_claude_ctx_t *ctx);
 
@@ -102,10 +129,13 @@ ngx_http_claude_body_handler(ngx_http_request_t *r)
 static void
 ngx_http_claude_body_read(ngx_http_request_t *r)
 {
+    size_t                  had;
     ngx_int_t               rc;
     ngx_http_claude_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
+
+    had = ctx->body_len;
 
     for ( ;; ) {
 
@@ -118,6 +148,14 @@ ngx_http_claude_body_read(ngx_http_request_t *r)
 
         if (!r->reading_body) {
             break;
+        }
+
+        if (ctx->body_len - had >= NGX_HTTP_CLAUDE_BODY_TURN
+            && r->connection->read->ready
+            && r->http_version < NGX_HTTP_VERSION_20)
+        {
+            ngx_http_claude_body_pause(r);
+            return;
         }
 
         rc = ngx_http_read_unbuffered_request_body(r);
@@ -141,6 +179,23 @@ ngx_http_claude_body_read(ngx_http_request_t *r)
     r->request_body->bufs = NULL;
 
     ctx->body_then(r, ctx);
+}
+
+
+/* a client that sends as fast as it is read would keep everybody else waiting;
+ * HTTP/2 and 3 have windows for that */
+
+static void
+ngx_http_claude_body_pause(ngx_http_request_t *r)
+{
+    ngx_event_t               *rev;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    rev = r->connection->read;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_add_timer(rev, clcf->client_body_timeout);
+    ngx_post_event(rev, &ngx_posted_next_events);
 }
 
 
@@ -201,7 +256,6 @@ ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 {
     off_t                      max;
     size_t                     size;
-    u_char                    *p;
     ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
@@ -220,15 +274,52 @@ ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
         return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
     }
 
-    size = ngx_max(2 * ctx->body_size, 4096);
-    size = ngx_max(size, need);
-    size = ngx_min((off_t) size, max);
+    /* without the header content_length_n counts what came */
 
-    if (r->headers_in.content_length_n >= (off_t) need) {
-        size = ngx_min((off_t) size, r->headers_in.content_length_n);
+    if (r->headers_in.content_length != NULL
+        && r->headers_in.content_length_n >= (off_t) need)
+    {
+        max = ngx_min(max, r->headers_in.content_length_n);
     }
 
-    p = ngx_alloc(size, r->connection->log);
+    if (ctx->body_size > NGX_HTTP_CLAUDE_INLINE_MAX) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (need > NGX_HTTP_CLAUDE_INLINE_MAX) {
+        return ngx_http_claude_body_move(r, ctx, max);
+    }
+
+    size = ngx_max(2 * ctx->body_size, 4096);
+    size = ngx_max(size, need);
+    size = ngx_min(size, NGX_HTTP_CLAUDE_INLINE_MAX);
+
+    return ngx_http_claude_body_move(r, ctx, ngx_min((off_t) size, max));
+}
+
+
+/* size tells where it goes, and where it came from */
+
+static ngx_int_t
+ngx_http_claude_body_move(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    size_t size)
+{
+    u_char  *p;
+
+    if (size <= NGX_HTTP_CLAUDE_INLINE_MAX) {
+        p = ngx_alloc(size, r->connection->log);
+
+    } else {
+        p = mmap(NULL, size, PROT_READ|PROT_WRITE,
+                 MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0);
+
+        if (p == MAP_FAILED) {
+            ngx_log_error(NGX_LOG_EMERG, r->connection->log, ngx_errno,
+                          "mmap(%uz) failed", size);
+            p = NULL;
+        }
+    }
+
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -249,14 +340,95 @@ ngx_http_claude_body_grow(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 void
 ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx)
 {
-    if (ctx->pool != NULL) {
-        ngx_destroy_pool(ctx->pool);
-    }
+    ngx_http_claude_body_left_t  left;
+
+    left.body = NULL;
+    left.size = ctx->body_size;
+    left.pool = ctx->pool;
 
     if (ctx->body != NULL) {
         ngx_http_claude_body_wipe(ctx);
-        ngx_free(ctx->body);
+
+        if (ctx->body_size > NGX_HTTP_CLAUDE_INLINE_MAX) {
+            left.body = ctx->body;
+
+        } else {
+            ngx_free(ctx->body);
+        }
     }
+
+    if (left.body != NULL || left.pool != NULL) {
+        ngx_http_claude_body_leave(&left);
+    }
+}
+
+
+/* what is long takes milliseconds to free: a thread's work, where one will */
+
+static void
+ngx_http_claude_body_leave(ngx_http_claude_body_left_t *left)
+{
+    ngx_thread_task_t            *task;
+    ngx_http_claude_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                              ngx_http_claude_module);
+
+    task = ngx_calloc(sizeof(ngx_thread_task_t)
+                      + sizeof(ngx_http_claude_body_left_t), ngx_cycle->log);
+
+    if (task != NULL) {
+        task->ctx = task + 1;
+        ngx_memcpy(task->ctx, left, sizeof(ngx_http_claude_body_left_t));
+
+        task->handler = ngx_http_claude_body_left;
+        task->event.handler = ngx_http_claude_body_left_done;
+        task->event.data = task;
+        task->event.log = ngx_cycle->log;
+
+        if (ngx_thread_task_post(mcf->threads, task) == NGX_OK) {
+            return;
+        }
+
+        ngx_free(task);
+    }
+
+    ngx_http_claude_body_left(left, ngx_cycle->log);
+}
+
+
+/* in a thread */
+
+static void
+ngx_http_claude_body_left(void *data, ngx_log_t *log)
+{
+    ngx_http_claude_body_left_t *left = data;
+
+    size_t  n, done;
+
+    if (left->pool != NULL) {
+        ngx_destroy_pool(left->pool);
+    }
+
+    if (left->body == NULL) {
+        return;
+    }
+
+    for (done = 0; done < left->size; done += n) {
+        n = ngx_min(left->size - done, NGX_HTTP_CLAUDE_BODY_PIECE);
+        (void) madvise(left->body + done, n, MADV_DONTNEED);
+    }
+
+    if (munmap(left->body, left->size) == -1) {
+        ngx_log_error(NGX_LOG_ALERT, log, ngx_errno, "munmap() failed");
+    }
+}
+
+
+static void
+ngx_http_claude_body_left_done(ngx_event_t *ev)
+{
+    ngx_free(ev->data);
 }
 
 

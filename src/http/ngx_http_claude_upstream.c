@@ -140,9 +140,17 @@ ngx_http_claude_create_messages(ngx_http_request_t *r)
 
     head = ngx_http_claude_request_head(r, ctx);
     tail = ngx_create_temp_buf(r->pool, 2 * sizeof(CRLF));
-    body = ngx_http_claude_chain(r->pool, &ctx->messages);
+    body = NULL;
 
-    if (head == NULL || tail == NULL || body == NULL
+    if (ctx->pool != NULL) {
+        ctx->window = ngx_http_claude_window_create(r, ctx->pool,
+                                                    &ctx->messages);
+    } else {
+        body = ngx_http_claude_chain(r->pool, &ctx->messages);
+    }
+
+    if (head == NULL || tail == NULL
+        || (body == NULL && ctx->window == NULL)
         || ngx_http_claude_open_secret(r, ctx) != NGX_OK)
     {
         return NGX_ERROR;
@@ -324,6 +332,10 @@ ngx_http_claude_reinit_request(ngx_http_request_t *r)
     ctx->is_sse = 0;
     ctx->closing = 0;
     ctx->eof = 0;
+
+    if (ctx->window != NULL) {
+        ngx_http_claude_window_rewind(ctx->window);
+    }
 
     claude_sse_init(&ctx->sse, &ctx->mem);
     claude_out_init(&ctx->refusal, &ctx->mem, NGX_HTTP_CLAUDE_REFUSAL_MAX);
