@@ -34,11 +34,13 @@ static const char *claude_chat_reason(const claude_reply_t *reply);
 static void claude_chat_usage(const claude_usage_t *usage, claude_out_t *out);
 
 
+/* from the end of a string in a chunk's delta on */
+
 static const claude_str_t  claude_chat_end =
-    claude_string("},\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+    claude_string("\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n");
 
 static const claude_str_t  claude_chat_end_usage =
-    claude_string("},\"logprobs\":null,\"finish_reason\":null}],"
+    claude_string("\"},\"logprobs\":null,\"finish_reason\":null}],"
                   "\"usage\":null}\n\n");
 
 
@@ -175,7 +177,7 @@ static void
 claude_chat_first(const claude_chat_state_t *state, claude_out_t *out)
 {
     claude_out_put(out, state->head, state->delta);
-    claude_out_literal(out, "\"role\":\"assistant\",\"content\":\"\"");
+    claude_out_literal(out, "\"role\":\"assistant\",\"content\":\"");
     claude_out_put(out, state->end.data, state->end.len);
 }
 
@@ -196,7 +198,6 @@ claude_chat_text(claude_reply_t *reply, const claude_event_t *event,
 
     claude_out_put(out, state->head, state->content);
     claude_out_put(out, event->text.data, event->text.len);
-    claude_out_literal(out, "\"");
     claude_out_put(out, state->end.data, state->end.len);
 
     return CLAUDE_OK;
@@ -220,7 +221,6 @@ claude_chat_thinking(claude_reply_t *reply, const claude_event_t *event,
     claude_out_put(out, state->head, state->delta);
     claude_out_literal(out, "\"reasoning_content\":\"");
     claude_out_put(out, event->text.data, event->text.len);
-    claude_out_literal(out, "\"");
     claude_out_put(out, state->end.data, state->end.len);
 
     return CLAUDE_OK;
@@ -254,7 +254,6 @@ claude_chat_refused(claude_reply_t *reply, const claude_event_t *event,
     claude_out_put(out, state->head, state->delta);
     claude_out_literal(out, "\"refusal\":\"");
     claude_out_put(out, text.data, text.len);
-    claude_out_literal(out, "\"");
     claude_out_put(out, state->end.data, state->end.len);
 
     return CLAUDE_OK;

@@ -35,7 +35,7 @@ typedef struct {
     size_t                 delta;
     size_t                 content;
 
-    claude_str_t           end;     /* of a chunk, after the delta */
+    claude_str_t           end;     /* of a chunk, from its text's quote on */
     claude_out_t           text;    /* of a whole answer */
     claude_out_t           reasoning;
     claude_out_t           calls;   /* objects, commas between them; the last

@@ -13,6 +13,8 @@ static claude_rc_t claude_chat_call_begin(claude_reply_t *reply,
     const claude_event_t *event, claude_out_t *out);
 static claude_rc_t claude_chat_call_arguments(claude_reply_t *reply,
     const claude_str_t *text, claude_out_t *out);
+static void claude_chat_call_close(const claude_chat_state_t *state,
+    claude_out_t *out);
 static claude_rc_t claude_chat_call_gather(claude_chat_state_t *state,
     const claude_event_t *event);
 
@@ -93,13 +95,7 @@ claude_chat_call_begin(claude_reply_t *reply, const claude_event_t *event,
     claude_chat_call_form(out, claude_chat_call_name, state->functions);
     claude_out_put(out, event->name.data, event->name.len);
     claude_out_put(out, claude_chat_call_text.data, claude_chat_call_text.len);
-    claude_chat_call_form(out, claude_chat_call_ends, state->functions);
-
-    if (!state->functions) {
-        claude_out_literal(out, "]");
-    }
-
-    claude_out_put(out, state->end.data, state->end.len);
+    claude_chat_call_close(state, out);
 
     return CLAUDE_OK;
 }
@@ -127,15 +123,24 @@ claude_chat_call_arguments(claude_reply_t *reply, const claude_str_t *text,
     }
 
     claude_out_put(out, text->data, text->len);
+    claude_chat_call_close(state, out);
+
+    return CLAUDE_OK;
+}
+
+
+/* the chunk's end, but for the quote, which stands before the braces */
+
+static void
+claude_chat_call_close(const claude_chat_state_t *state, claude_out_t *out)
+{
     claude_chat_call_form(out, claude_chat_call_ends, state->functions);
 
     if (!state->functions) {
         claude_out_literal(out, "]");
     }
 
-    claude_out_put(out, state->end.data, state->end.len);
-
-    return CLAUDE_OK;
+    claude_out_put(out, state->end.data + 1, state->end.len - 1);
 }
 
 

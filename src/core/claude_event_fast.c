@@ -13,8 +13,7 @@ claude_rc_t
 claude_event_read_text(const claude_str_t *data, claude_event_t *event)
 {
     size_t                n;
-    uint64_t              bytes;
-    unsigned              index, digits, escapes;
+    unsigned              index, digits, escapes, high;
     const unsigned char  *p, *end;
 
     static const unsigned char  head[] =
@@ -51,12 +50,12 @@ claude_event_read_text(const claude_str_t *data, claude_event_t *event)
 
     p += sizeof(middle) - 1;
 
-    bytes = 0;
+    high = 0;
     escapes = 0;
-    n = claude_json_scan_string(p, end + 1, &bytes, &escapes);
+    n = claude_json_scan_string(p, end + 1, &high, &escapes);
 
     if (n != (size_t) (end - p)
-        || (bytes & 0x8080808080808080 && claude_utf8_span(p, n) != n))
+        || (high && claude_utf8_span(p, n) != n))
     {
         return CLAUDE_DECLINED;
     }

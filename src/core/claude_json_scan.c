@@ -1,7 +1,8 @@
 
 #include "claude_json_scan.h"
 
-#include <endian.h>
+#include "claude_span.h"
+
 #include <string.h>
 
 
@@ -17,7 +18,7 @@ typedef struct {
     void                  *ctx;
     unsigned               depth;
     unsigned               nnames;
-    uint64_t               bytes;   /* of all strings, or-ed */
+    unsigned               high;    /* a string has a byte above 0x7f */
     claude_str_t           names[CLAUDE_JSON_SCAN_NAMES];
 } claude_json_scan_t;
 
@@ -36,8 +37,6 @@ static claude_rc_t claude_json_scan_token(claude_json_scan_t *scan,
     claude_json_type_e type, size_t len);
 static unsigned claude_json_scan_is(claude_json_scan_t *scan,
     unsigned char c);
-static size_t claude_json_scan_plain(const unsigned char *p,
-    const unsigned char *end, uint64_t *bytes);
 static size_t claude_json_scan_escape(const unsigned char *p,
     const unsigned char *end);
 static int claude_json_scan_hex4(const unsigned char *p);
@@ -60,7 +59,7 @@ claude_json_scan(const unsigned char *data, size_t len,
     scan.ctx = ctx;
     scan.depth = 0;
     scan.nnames = 0;
-    scan.bytes = 0;
+    scan.high = 0;
 
     rc = claude_json_scan_value(&scan);
 
@@ -69,8 +68,7 @@ claude_json_scan(const unsigned char *data, size_t len,
     }
 
     if (scan.pos != scan.end
-        || (scan.bytes & 0x8080808080808080
-            && claude_utf8_span(data, len) != len))
+        || (scan.high && claude_utf8_span(data, len) != len))
     {
         return CLAUDE_DECLINED;
     }
@@ -246,7 +244,7 @@ claude_json_scan_text(claude_json_scan_t *scan, claude_json_type_e type)
     p = scan->pos + 1;
     escapes = 0;
 
-    n = claude_json_scan_string(p, scan->end, &scan->bytes, &escapes);
+    n = claude_json_scan_string(p, scan->end, &scan->high, &escapes);
 
     if (p + n == scan->end || p[n] != '"'
         || (escapes && type == CLAUDE_JSON_NAME))
@@ -364,7 +362,7 @@ claude_json_scan_is(claude_json_scan_t *scan, unsigned char c)
 
 size_t
 claude_json_scan_string(const unsigned char *p, const unsigned char *end,
-    uint64_t *bytes, unsigned *escapes)
+    unsigned *high, unsigned *escapes)
 {
     size_t                n;
     const unsigned char  *start;
@@ -372,7 +370,7 @@ claude_json_scan_string(const unsigned char *p, const unsigned char *end,
     start = p;
 
     for ( ;; ) {
-        p += claude_json_scan_plain(p, end, bytes);
+        p += claude_span_string(p, end, high);
 
         if (p == end || *p != '\\') {
             return p - start;
@@ -387,53 +385,6 @@ claude_json_scan_string(const unsigned char *p, const unsigned char *end,
         p += n;
         (*escapes)++;
     }
-}
-
-
-/*
- * Length of the bytes that need no look: no control byte, no quote, no
- * backslash.  Eight at a time: x - 0x01… & ~x & 0x80… is not 0 where a byte
- * of x is 0, likewise with 0x20… where one is below 0x20; the lowest bit that
- * is set tells the first one.
- */
-
-static size_t
-claude_json_scan_plain(const unsigned char *p, const unsigned char *end,
-    uint64_t *bytes)
-{
-    unsigned              bits;
-    uint64_t              x, quote, slash, stop;
-    const unsigned char  *start;
-
-    const uint64_t  ones = 0x0101010101010101, highs = 0x8080808080808080;
-
-    for (start = p; end - p >= 8; p += 8) {
-        memcpy(&x, p, 8);
-        x = le64toh(x);
-
-        quote = x ^ ones * '"';
-        slash = x ^ ones * '\\';
-
-        stop = (((x - ones * 0x20) & ~x)
-                | ((quote - ones) & ~quote)
-                | ((slash - ones) & ~slash))
-               & highs;
-
-        if (stop) {
-            bits = __builtin_ctzll(stop) - 7;
-            *bytes |= x & (((uint64_t) 1 << bits) - 1);
-
-            return p - start + bits / 8;
-        }
-
-        *bytes |= x;
-    }
-
-    while (p < end && *p >= 0x20 && *p != '"' && *p != '\\') {
-        *bytes |= *p++;
-    }
-
-    return p - start;
 }
 
 

@@ -26,12 +26,12 @@ claude_rc_t claude_json_scan(const unsigned char *data, size_t len,
 
 /*
  * Length of what can stand between the quotes of a JSON string: up to a quote,
- * a control byte, or an escape that is none.  All bytes are or-ed into *bytes:
- * where none is above 0x7f, the UTF-8 is well-formed.  *escapes counts them.
+ * a control byte, or an escape that is none.  *high is set where a byte is
+ * above 0x7f: elsewhere the UTF-8 is well-formed.  *escapes counts them.
  */
 
 size_t claude_json_scan_string(const unsigned char *p,
-    const unsigned char *end, uint64_t *bytes, unsigned *escapes);
+    const unsigned char *end, unsigned *high, unsigned *escapes);
 
 
 #endif /* CLAUDE_JSON_SCAN_H */

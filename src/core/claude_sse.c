@@ -1,11 +1,12 @@
 
 #include "claude_sse.h"
 
+#include "claude_span.h"
+
 #include <string.h>
 
 
 #define CLAUDE_SSE_ROOM    4096     /* the first carry buffer */
-#define CLAUDE_SSE_WINDOW  512      /* bytes looked at for an LF at once */
 
 
 typedef enum {
@@ -38,8 +39,6 @@ static void claude_sse_dispatch(claude_sse_t *sse, const claude_str_t *line,
     claude_str_t *data);
 static claude_rc_t claude_sse_carry(claude_sse_t *sse,
     const unsigned char *p, size_t len);
-static const unsigned char *claude_sse_find_eol(const unsigned char *p,
-    const unsigned char *end);
 
 
 void
@@ -92,7 +91,7 @@ claude_sse_next(claude_sse_t *sse, const unsigned char **pos,
         }
 
         if (sse->state == sse_line) {
-            eol = claude_sse_find_eol(*pos, end);
+            eol = *pos + claude_span_line(*pos, end);
 
             if (eol != end) {
                 rc = claude_sse_line(sse, pos, eol, &line);
@@ -173,7 +172,7 @@ claude_sse_step(claude_sse_t *sse, const unsigned char **pos,
         return rc;
     }
 
-    eol = claude_sse_find_eol(*pos, end);
+    eol = *pos + claude_span_line(*pos, end);
     rc = CLAUDE_OK;
 
     if (sse->state == sse_value) {
@@ -367,40 +366,4 @@ claude_sse_carry(claude_sse_t *sse, const unsigned char *p, size_t len)
     sse->carried += len;
 
     return CLAUDE_OK;
-}
-
-
-/*
- * The window keeps the search for an LF from running over the same bytes
- * again and again where lines end with a CR.
- */
-
-static const unsigned char *
-claude_sse_find_eol(const unsigned char *p, const unsigned char *end)
-{
-    size_t                n;
-    const unsigned char  *lf, *cr;
-
-    while (p < end) {
-        n = end - p;
-
-        if (n > CLAUDE_SSE_WINDOW) {
-            n = CLAUDE_SSE_WINDOW;
-        }
-
-        lf = memchr(p, '\n', n);
-        cr = memchr(p, '\r', lf ? (size_t) (lf - p) : n);
-
-        if (cr) {
-            return cr;
-        }
-
-        if (lf) {
-            return lf;
-        }
-
-        p += n;
-    }
-
-    return end;
 }

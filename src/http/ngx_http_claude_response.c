@@ -103,18 +103,28 @@ ngx_http_claude_header_line(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     value.data = r->header_start;
     value.len = r->header_end - r->header_start;
 
+    /* longer names than nginx brings into lower case are none of these */
+
+    if (r->lowcase_index != name.len) {
+        return NGX_OK;
+    }
+
+#define ngx_http_claude_is_name(literal)                                     \
+    (name.len == sizeof(literal) - 1                                         \
+     && ngx_memcmp(r->lowcase_header, literal, name.len) == 0)
+
 #define ngx_http_claude_is(s, literal)                                       \
     ((s).len == sizeof(literal) - 1                                          \
      && ngx_strncasecmp((s).data, (u_char *) literal, (s).len) == 0)
 
-    if (ngx_http_claude_is(name, "content-type")) {
+    if (ngx_http_claude_is_name("content-type")) {
         ctx->is_sse = value.len >= sizeof("text/event-stream") - 1
                       && ngx_strncasecmp(value.data,
                                          (u_char *) "text/event-stream",
                                          sizeof("text/event-stream") - 1)
                          == 0;
 
-    } else if (ngx_http_claude_is(name, "content-length")) {
+    } else if (ngx_http_claude_is_name("content-length")) {
 
         if (ctx->length != -1) {
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
@@ -126,7 +136,7 @@ ngx_http_claude_header_line(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
         }
 
-    } else if (ngx_http_claude_is(name, "transfer-encoding")) {
+    } else if (ngx_http_claude_is_name("transfer-encoding")) {
 
         if (!ngx_http_claude_is(value, "chunked")) {
             return NGX_HTTP_UPSTREAM_INVALID_HEADER;
@@ -134,14 +144,15 @@ ngx_http_claude_header_line(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 
         ctx->is_chunked = 1;
 
-    } else if (ngx_http_claude_is(name, "connection")) {
+    } else if (ngx_http_claude_is_name("connection")) {
         ctx->closing = ctx->closing || ngx_http_claude_is(value, "close");
 
-    } else if (ngx_http_claude_is(name, "retry-after")) {
+    } else if (ngx_http_claude_is_name("retry-after")) {
         ctx->retry_after = ngx_max(ngx_atoi(value.data, value.len), 0);
     }
 
 #undef ngx_http_claude_is
+#undef ngx_http_claude_is_name
 
     return NGX_OK;
 }

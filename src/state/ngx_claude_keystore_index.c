@@ -430,8 +430,7 @@ ngx_claude_keys_by_digest(ngx_claude_keys_shm_t *shm, const u_char *digest,
             return NGX_CLAUDE_SLOT_NONE;
         }
 
-        if (sodium_memcmp(ngx_claude_index_digest(shm, entry), digest,
-                          CLAUDE_DIGEST_LEN)
+        if (crypto_verify_32(ngx_claude_index_digest(shm, entry), digest)
             == 0)
         {
             *previous = ngx_claude_entry_previous(entry);
