@@ -174,9 +174,11 @@ $(out)/state/%: t/state/%.c $(state) $(core) $(wildcard src/state/*.h) \
 	    -Wno-unused-parameter $(ldflags) $(libs)
 
 # fuzz targets: with a main that replays a corpus, for the tests, and with
-# libFuzzer; in both sanitizers watch the core too
+# libFuzzer; in both sanitizers watch the core too, and strings are long that
+# fuzzing makes
 
-watched := -fsanitize=address,undefined -fno-sanitize-recover=all -O1
+watched := -fsanitize=address,undefined -fno-sanitize-recover=all -O1 \
+    -DCLAUDE_JSON_AHEAD=1 -DCLAUDE_JSON_LONG=6
 
 replays: $(replays)
 

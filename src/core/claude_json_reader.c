@@ -3,6 +3,8 @@
 
 #include "claude_json_fault.h"
 #include "claude_json_names.h"
+#include "claude_json_scan.h"
+#include "claude_json_unescape.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -20,6 +22,14 @@
 
 #define CLAUDE_JSON_FINITE  300
 
+/* in texts of as many bytes strings are looked for ahead of yajl, and it
+ * doesn't get those of as many; t/fuzz has both smaller */
+
+#ifndef CLAUDE_JSON_AHEAD
+#define CLAUDE_JSON_AHEAD  4096
+#define CLAUDE_JSON_LONG   64
+#endif
+
 
 typedef struct {
     const unsigned char   *data;
@@ -32,6 +42,11 @@ typedef struct {
     claude_rc_t            rc;
 
     yajl_handle            yajl;
+    const unsigned char   *fed;       /* what yajl got last */
+    claude_str_t           raw;       /* a string that it got "" for */
+    claude_str_t           text;      /* what that means */
+    unsigned char         *unescaped; /* where that is, with escapes */
+    size_t                 room;      /* bytes in unescaped */
     unsigned               finishing; /* all of the text is fed */
     unsigned               separator; /* what may follow the last token */
     unsigned               depth;
@@ -43,8 +58,16 @@ typedef struct {
 
 
 static void claude_json_parse(claude_json_reader_t *reader);
+static yajl_status claude_json_feed(claude_json_reader_t *reader);
+static size_t claude_json_ahead(claude_json_reader_t *reader,
+    const unsigned char *quote, unsigned *escapes);
+static yajl_status claude_json_feed_string(claude_json_reader_t *reader,
+    const unsigned char *quote, size_t len, unsigned escapes);
+static yajl_status claude_json_feed_bytes(claude_json_reader_t *reader,
+    const unsigned char *p, const unsigned char *end);
 static int claude_json_fail(claude_json_reader_t *reader,
     const unsigned char *at, const char *reason);
+static const unsigned char *claude_json_at(claude_json_reader_t *reader);
 static int claude_json_token(claude_json_reader_t *reader,
     claude_json_token_t *token);
 static int claude_json_emit(claude_json_reader_t *reader,
@@ -105,6 +128,9 @@ claude_json_read(const unsigned char *data, size_t len,
     reader.ctx = ctx;
     reader.error = error;
     reader.rc = CLAUDE_OK;
+    reader.raw.len = 0;
+    reader.unescaped = NULL;
+    reader.room = 0;
     reader.finishing = 0;
     reader.separator = 0;
     reader.depth = 0;
@@ -117,6 +143,8 @@ claude_json_read(const unsigned char *data, size_t len,
     claude_json_names_init(&reader.names);
     claude_json_parse(&reader);
     claude_json_names_free(&reader.names);
+
+    free(reader.unescaped);
 
     for (i = 0; i < CLAUDE_JSON_BLOCKS; i++) {
         free(reader.blocks[i]);
@@ -164,7 +192,9 @@ claude_json_parse(claude_json_reader_t *reader)
     reader->yajl = yajl_alloc(&claude_json_callbacks, &alloc, reader);
     yajl_config(reader->yajl, yajl_dont_validate_strings, 1);
 
-    status = yajl_parse(reader->yajl, reader->data, len);
+    status = (len < CLAUDE_JSON_AHEAD)
+             ? claude_json_feed_bytes(reader, reader->data, reader->end)
+             : claude_json_feed(reader);
 
     if (status == yajl_status_ok) {
         reader->finishing = 1;
@@ -182,6 +212,131 @@ claude_json_parse(claude_json_reader_t *reader)
 }
 
 
+/*
+ * yajl looks at each byte of a string by itself.  Long ones are found ahead of
+ * it, checked sixteen bytes at a time, and yajl gets "" in their place: what
+ * may stand where is its to say.  Outside a string a quote can but begin one.
+ * At a string that is at fault yajl takes over, to say what it always does.
+ */
+
+static yajl_status
+claude_json_feed(claude_json_reader_t *reader)
+{
+    size_t                n;
+    unsigned              escapes;
+    yajl_status           status;
+    const unsigned char  *p, *from, *quote;
+
+    from = reader->data;
+    p = from;
+
+    for ( ;; ) {
+        quote = memchr(p, '"', (size_t) (reader->end - p));
+
+        n = quote ? claude_json_ahead(reader, quote, &escapes) : 0;
+
+        if (n == 0) {
+            return claude_json_feed_bytes(reader, from, reader->end);
+        }
+
+        p = quote + n;
+
+        if (n < CLAUDE_JSON_LONG) {
+            continue;
+        }
+
+        status = claude_json_feed_bytes(reader, from, quote);
+
+        if (status == yajl_status_ok) {
+            status = claude_json_feed_string(reader, quote, n, escapes);
+        }
+
+        if (status != yajl_status_ok) {
+            return status;
+        }
+
+        from = p;
+    }
+}
+
+
+/* length of the string that begins at quote, or 0 where it is none */
+
+static size_t
+claude_json_ahead(claude_json_reader_t *reader, const unsigned char *quote,
+    unsigned *escapes)
+{
+    size_t    n;
+    unsigned  high;
+
+    high = 0;
+    *escapes = 0;
+
+    n = 1 + claude_json_scan_string(quote + 1, reader->end, &high, escapes);
+
+    if (quote + n == reader->end || quote[n] != '"') {
+        return 0;
+    }
+
+    return n + 1;
+}
+
+
+static yajl_status
+claude_json_feed_string(claude_json_reader_t *reader,
+    const unsigned char *quote, size_t len, unsigned escapes)
+{
+    yajl_status  status;
+
+    static const unsigned char  empty[] = "\"\"";
+
+    reader->raw.data = quote;
+    reader->raw.len = len;
+
+    reader->text.data = quote + 1;
+    reader->text.len = len - 2;
+
+    if (escapes) {
+
+        if (len > reader->room) {
+            free(reader->unescaped);
+
+            reader->unescaped = malloc(len);
+            reader->room = len;
+
+            if (reader->unescaped == NULL) {
+                longjmp(reader->no_memory, 1);
+            }
+        }
+
+        reader->text.len = claude_json_unescape(&reader->text,
+                                                reader->unescaped);
+        reader->text.data = reader->unescaped;
+    }
+
+    reader->fed = quote;
+    status = yajl_parse(reader->yajl, empty, sizeof(empty) - 1);
+
+    reader->raw.len = 0;
+
+    return status;
+}
+
+
+static yajl_status
+claude_json_feed_bytes(claude_json_reader_t *reader, const unsigned char *p,
+    const unsigned char *end)
+{
+    if (p == end) {
+        return yajl_status_ok;
+    }
+
+    reader->fed = p;
+
+    return yajl_parse(reader->yajl, p, (size_t) (end - p));
+}
+
+
 /* these return what a callback of yajl's does: 0 ends the reading */
 
 static int
@@ -196,6 +351,24 @@ claude_json_fail(claude_json_reader_t *reader, const unsigned char *at,
 }
 
 
+/* how far yajl has read: a number may end where a string begins */
+
+static const unsigned char *
+claude_json_at(claude_json_reader_t *reader)
+{
+    size_t  n;
+
+    if (reader->finishing) {
+        return reader->end;
+    }
+
+    n = yajl_get_bytes_consumed(reader->yajl);
+
+    return (reader->raw.len && n) ? reader->fed + reader->raw.len
+                                  : reader->fed + n;
+}
+
+
 /* finds the token that yajl has just read in the text */
 
 static int
@@ -203,8 +376,7 @@ claude_json_token(claude_json_reader_t *reader, claude_json_token_t *token)
 {
     const unsigned char  *p, *end;
 
-    end = reader->finishing ? reader->end
-              : reader->data + yajl_get_bytes_consumed(reader->yajl);
+    end = claude_json_at(reader);
 
     for (p = reader->last;
          claude_json_space(*p) || *p == ',' || *p == ':';
@@ -335,9 +507,15 @@ claude_json_text(claude_json_reader_t *reader, claude_json_type_e type,
     token.text.data = text;
     token.text.len = len;
 
-    /* without an escape text lies in raw */
+    if (reader->raw.len) {
+        token.text = reader->text;
+    }
 
-    if (len != token.raw.len - 2) {
+    /* without an escape text lies in raw; pairs are looked at ahead */
+
+    if (token.text.len != token.raw.len - 2
+        && (reader->raw.len == 0 || type == CLAUDE_JSON_NAME))
+    {
         bad = claude_json_bad_escape(&token.raw, type == CLAUDE_JSON_NAME,
                                      &reason);
 

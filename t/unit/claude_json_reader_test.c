@@ -12,7 +12,7 @@
  * then the depth of each */
 
 typedef struct {
-    char                   tokens[512];
+    char                   tokens[2048];
     size_t                 len;
     size_t                 count;
     size_t                 stop;    /* at this token, 0: at none */
@@ -120,6 +120,10 @@ test_tokens(void)
         is_str(trace.tokens, cases[i].tokens, "its tokens");
     }
 }
+
+
+static void test_long_faults(const claude_str_t *text, size_t offset,
+    const char *reason);
 
 
 static void
@@ -233,6 +237,138 @@ test_faults(void)
            (const char *) cases[i].text.data);
         is(error.offset, cases[i].offset, "where");
         is_str(error.reason, cases[i].reason, "why");
+
+        test_long_faults(&cases[i].text, cases[i].offset, cases[i].reason);
+    }
+}
+
+
+/*
+ * The same where strings are looked for ahead of yajl: behind as much white
+ * space as that takes, each "a" in a string many of them, and offset moved
+ * along.  NULL where a text would no longer be what it was.
+ */
+
+#define WIDE  100
+
+static char *
+widen(const claude_str_t *text, size_t *len, size_t *offset)
+{
+    char      *wide;
+    size_t     i, n, moved;
+    unsigned   string;
+
+    if (strstr((const char *) text->data, "\\udead")
+        || strstr((const char *) text->data, "\\u0061"))
+    {
+        return NULL;
+    }
+
+    wide = malloc(4096 + text->len * WIDE);
+    memset(wide, ' ', 4096);
+
+    n = 4096;
+    moved = 0;
+    string = 0;
+
+    for (i = 0; i <= text->len; i++) {
+
+        if (i == *offset) {
+            moved = n;
+        }
+
+        if (i == text->len) {
+            break;
+        }
+
+        if (text->data[i] == '"' && (i == 0 || text->data[i - 1] != '\\')) {
+            string = !string;
+        }
+
+        if (string && text->data[i] == 'a') {
+            memset(wide + n, 'a', WIDE);
+            n += WIDE;
+
+        } else {
+            wide[n++] = (char) text->data[i];
+        }
+    }
+
+    *len = n;
+    *offset = moved;
+
+    return wide;
+}
+
+
+static void
+test_long_faults(const claude_str_t *text, size_t offset, const char *reason)
+{
+    char                 *wide;
+    size_t                len;
+    trace_t               trace;
+    claude_json_error_t   error;
+
+    trace.stop = 0;
+    wide = widen(text, &len, &offset);
+
+    /* a mark stands at the begin, and bytes make the form of a text */
+
+    if (wide == NULL || text->data[0] == 0xef) {
+        free(wide);
+        return;
+    }
+
+    is(read_text(wide, len, &trace, &error), CLAUDE_INVALID, "and with long "
+       "strings: %.*s", (int) text->len, (const char *) text->data);
+    is(error.offset, offset, "where");
+    is_str(error.reason, reason, "why");
+
+    free(wide);
+}
+
+
+#define A10   "aaaaaaaaaa"
+#define A100  A10 A10 A10 A10 A10 A10 A10 A10 A10 A10
+
+static void
+test_long(void)
+{
+    char                 *text;
+    size_t                i;
+    trace_t               trace;
+    claude_json_error_t   error;
+
+    static const struct {
+        const char  *text;
+        const char  *tokens;
+    } cases[] = {
+        { "\"" A100 "\"", "s0(" A100 "|\"" A100 "\")" },
+        { "[1,\"" A100 "\" , -2.5e1,\"\",\"b\",true]",
+          "[0n1(1|1)s1(" A100 "|\"" A100 "\")n1(-2.5e1|-2.5e1)s1(|\"\")"
+          "s1(b|\"b\")t1]0" },
+        { "{\"" A100 "\" :\"" A100 "\\n\",\"b\\t" A100 "\":{}}",
+          "{0:1(" A100 "|\"" A100 "\")s1(" A100 "\n|\"" A100 "\\n\")"
+          ":1(b\t" A100 "|\"b\\t" A100 "\"){1}1}0" },
+        { "[\"" A100 "\\\"\\\\\\/\\b\\f\\n\\r\\t\\u007f\\u0080\\u07fF"
+          "\\u0800\\uFFFF\\ud83d\\uDE00\\u20ac.\"]",
+          "[0s1(" A100 "\"\\/\b\f\n\r\t\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80"
+          "\xef\xbf\xbf\xf0\x9f\x98\x80\xe2\x82\xac.|\"" A100
+          "\\\"\\\\\\/\\b\\f\\n\\r\\t\\u007f\\u0080\\u07fF"
+          "\\u0800\\uFFFF\\ud83d\\uDE00\\u20ac.\")]0" }
+    };
+
+    trace.stop = 0;
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        text = malloc(5001);
+        snprintf(text, 5001, "%*s%s", 4096, "", cases[i].text);
+
+        is(read_text(text, strlen(text), &trace, &error), CLAUDE_OK,
+           "a long string: %zu", i);
+        is_str(trace.tokens, cases[i].tokens, "its tokens");
+
+        free(text);
     }
 }
 
@@ -575,6 +711,7 @@ main(void)
 {
     test_tokens();
     test_faults();
+    test_long();
     test_allowed();
     test_handler();
     test_bounds();
