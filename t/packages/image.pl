@@ -289,6 +289,8 @@ is(curl("https://127.0.0.1:$https/admin/")->{status}, 404,
 my $password = 'a password for the image';
 block('HTTPS and the admin', input => "$password\n");
 healthy('claude');
+my $htpasswd = inside('claude', 'www-data',
+    'cat /etc/nginx/claude/admin.htpasswd')->{out};
 is(curl("https://127.0.0.1:$https/admin/")->{status}, 200, 'the admin');
 my $login = curl("https://127.0.0.1:$https/admin/api/login", '-H',
     'Content-Type: application/json', '-H', 'Sec-Fetch-Site: same-origin',
@@ -344,8 +346,10 @@ unlike($log, qr/\Q$_\E/, 'but no secret') for $key, $token, $password;
 unlike($log, qr/restarted/, 'and no prompt');
 
 block('Stop, restart, update');
-like(sh("tar -tf '$dir/checkout/keys.tar'")->{out}, qr/^keys\.jsonl$/m,
-    'a backup');
+my $unpacked = sh("mkdir '$dir/backup'; cd '$dir/backup'
+    tar -xf ../checkout/keys.tar; sha256sum -c SHA256SUMS; ls");
+is($unpacked->{status}, 0, 'a backup') or diag $unpacked->{err};
+like($unpacked->{out}, qr/^keys\.jsonl$/m, 'of the keys');
 
 # a master key that was given, one that is missing
 
@@ -353,47 +357,21 @@ my ($given) = $document =~ m{(-v /run/secrets/claude\.key:\S+)};
 write_file("$dir/claude.key", $master, 0400);
 chown 33, 33, "$dir/claude.key";
 my $first = $again =~ s/--name claude /--name first /r
-    =~ s/ -v claude-secrets:\S+/ $given/r =~ s/-p \S+ \\?//gr
+    =~ s/ -v claude-secrets:\S+/ $given/r =~ s/-p \S+ (?:\\\n\s*)?//gr
     =~ s{/run/secrets/claude\.key}{$dir/claude.key}r
     =~ s/--restart \S+ //r;
 docker('stop', 'claude');
 is(sh($first)->{status}, 0, 'with the master key as a secret');
 healthy('first');
-like(inside('first', 'www-data', 'claude-keys check')->{out}, qr/1 key/,
-    'it opens the store');
-is(inside('first', 'www-data', 'claude-keys check')->{status}, 0, 'all of it');
+my $check = inside('first', 'www-data', 'claude-keys check');
+is($check->{status}, 0, 'it opens the store') or diag $check->{err};
+like($check->{out}, qr/\b1 live\b/, 'all of it');
 docker('rm', '-f', 'first');
 my $bare = sh($first =~ s/run -d/run --rm/r =~ s/ -v \S+claude\.key\S+/ /r);
 is($bare->{status}, 78, 'a store without its master key');
 like($bare->{err}, qr/its master key is not/, 'gets no other');
 
-# no secret in an image, no SDK, nothing of this machine
-
-my ($image, @update) = block('Stop, restart, update');
-my $history = docker('history', '--no-trunc', 'nginx-claude')->{out};
-write_file("$dir/secrets", <<'EOC');
-sk-ant-(oat|api)[0-9]{2}-[A-Za-z0-9_-]{20,}
-\bsk-[A-Za-z0-9]{48}\b
-\$2[aby]\$1[0-9]\$[./A-Za-z0-9]{53}
------BEGIN [A-Z ]*PRIVATE KEY-----.?[A-Za-z0-9+/]{40}
-EOC
-my $save = sh("mkdir '$dir/layers'; cd '$dir/layers'
-    docker save nginx-claude | tar -x
-    for layer in *.tar; do
-        tar -tf \$layer >> ../names
-        tar -xOf \$layer | LC_ALL=C grep -aoEf ../secrets >> ../found || :
-    done");
-is($save->{status}, 0, 'the layers') or diag $save->{err};
-my $names = read_file("$dir/names");
-cmp_ok(scalar(lines($names)), '>', 1000, 'have files');
-is(read_file("$dir/found"), '', 'but no credential, password or private key');
-is(join(' ', grep { m{master\.key|\.jsonl$|htpasswd$|claude-agent-sdk|
-    anthropic|(?<!/certs/)[^/]*\.pem$|token\.txt}x
-    && !m{etc/ssl/certs/|usr/share/} } lines($names)), '',
-    'no file of keys, none of the SDK');
-unlike($history, qr/\Q$_\E/, 'no secret in the history') for $key, $token;
-unlike($history, qr/\bsk-|https?:/, 'nor anything of the kind');
-docker('rm', '-f', 'claude');
+block('Stop, restart, update');
 
 # two containers
 
@@ -445,6 +423,46 @@ inside($bridge, undef, "kill -9 $node->{pid}");
 wait_until(sub { state_of($bridge, 'StartedAt') ne $since }, 'an end', 60);
 healthy($bridge);
 is(chat($key, 'back', $at)->{status}, 200, 'the bridge comes back');
+
+# no secret in an image, no SDK, nothing of this machine; one more layer has
+# what would be found.  GnuTLS has keys in it, to test itself with.
+
+my @images = ('nginx-claude', map { "nginx-claude:$_" } qw(sdk bridge nginx));
+write_file("$dir/patterns", <<'EOC');
+sk-ant-(oat|api)[0-9]{2}-[A-Za-z0-9_-]{20,}
+\bsk-[A-Za-z0-9]{48}\b
+\$2[aby]\$1[0-9]\$[./A-Za-z0-9]{53}
+-----BEGIN [A-Z ]*PRIVATE KEY-----.?[A-Za-z0-9+/]{40}
+EOC
+mkdir $_ for "$dir/layers", "$dir/layers/secrets";
+write_file("$dir/layers/secrets/all", "$key\n$htpasswd");
+my $save = sh("cd '$dir/layers'
+    for image in @images; do docker save \$image | tar -x; done
+    cp '$dir/tls/key.pem' '$dir/checkout/token.txt' secrets/
+    tar -cf secrets.tar secrets
+    for layer in *.tar; do
+        tar -tf \$layer | sed \"s|^|\$layer |\" >> ../names
+        tar -xOf \$layer --exclude='*/libgnutls.so*' \\
+            | LC_ALL=C grep -zaoEf ../patterns \\
+            | tr '\\n\\0' ' \\n' | sed \"s|^|\$layer |\" >> ../found || :
+    done");
+is($save->{status}, 0, 'the layers') or diag $save->{err};
+my @names = lines(read_file("$dir/names"));
+my @found = lines(read_file("$dir/found"));
+cmp_ok(scalar(@names), '>', 1000, 'have files');
+is(scalar(grep { /^secrets\.tar / } @found), 4, 'secrets are found');
+is(join("\n", grep { !/^secrets\.tar / } @found), '',
+    'but there is no credential, password or private key');
+is(join(' ', grep { m{master\.key|\.jsonl$|htpasswd$|claude-agent-sdk|
+    anthropic|\.pem$|token\.txt}x && !m{^secrets\.tar\ |
+    etc/ssl/certs/|usr/lib/ssl/cert\.pem$|usr/share/}x } @names), '',
+    'no file of keys, none of the SDK');
+for my $image (@images) {
+    my $history = docker('history', '--no-trunc', $image)->{out};
+    like($history, qr/apt-get/, "$image has a history");
+    unlike($history, qr/\Q$_\E/, 'without a secret') for $key, $token;
+    unlike($history, qr/\bsk-|https?:/, 'or anything of the kind');
+}
 
 is(sh("cd '$dir/checkout'; docker compose down")->{status}, 0, 'down');
 my $kept = docker('volume', 'ls', '-q')->{out};
