@@ -67,19 +67,19 @@ static void claude_change_put(claude_out_t *out,
     const claude_record_t *record);
 
 
-/* the order tells what each op has: a delete the first two, a use three, and a
- * put eleven, with two more both or neither, and any of the rest */
+/* in the order in which they are written: a put has the first eleven, with two
+ * more both or neither, and any of the rest */
 
 static const claude_field_t  claude_change_fields[] = {
     { claude_string("op"), claude_change_op },
     { claude_string("id"), claude_change_id },
-    { claude_string("lastUsed"), claude_change_last_used },
     { claude_string("digest"), claude_change_digest },
     { claude_string("display"), claude_change_display },
     { claude_string("keyName"), claude_change_name },
     { claude_string("oauthToken"), claude_change_token },
     { claude_string("tokenDisplay"), claude_change_token_display },
     { claude_string("createdAt"), claude_change_created },
+    { claude_string("lastUsed"), claude_change_last_used },
     { claude_string("enabled"), claude_change_enabled },
     { claude_string("expiresAt"), claude_change_expires },
     { claude_string("previousDigest"), claude_change_previous },
@@ -99,7 +99,7 @@ static const claude_field_t  claude_change_fields[] = {
     (sizeof(claude_change_fields) / sizeof(claude_change_fields[0]))
 
 #define CLAUDE_CHANGE_DELETE    3u
-#define CLAUDE_CHANGE_USE       7u
+#define CLAUDE_CHANGE_USE       0x103u
 #define CLAUDE_CHANGE_PUT       0x7ffu
 #define CLAUDE_CHANGE_PREVIOUS  0x1800u
 
@@ -113,8 +113,16 @@ claude_change_read(const claude_str_t *line, claude_change_t *change,
 
     memset(change, 0, sizeof(claude_change_t));
 
-    rc = claude_fields_read(line, claude_change_fields, CLAUDE_CHANGE_FIELDS,
-                            change, &seen, reason);
+    rc = claude_fields_scan(line, claude_change_fields, CLAUDE_CHANGE_FIELDS,
+                            change, &seen);
+    *reason = NULL;
+
+    if (rc != CLAUDE_OK) {
+        memset(change, 0, sizeof(claude_change_t));
+
+        rc = claude_fields_read(line, claude_change_fields,
+                                CLAUDE_CHANGE_FIELDS, change, &seen, reason);
+    }
 
     if (rc != CLAUDE_OK) {
         return rc;

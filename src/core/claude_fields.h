@@ -43,6 +43,16 @@ claude_rc_t claude_fields_read(const claude_str_t *line,
     const claude_field_t *fields, unsigned n, void *dst, uint32_t *seen,
     const char **reason);
 
+/*
+ * A line as programs write it, with names of the table alone, without yajl.
+ * CLAUDE_OK: *seen and dst are as claude_fields_read() leaves them, which finds
+ * no fault.  Any other line, good or bad, is CLAUDE_DECLINED, and what dst got
+ * is to be forgotten.
+ */
+
+claude_rc_t claude_fields_scan(const claude_str_t *line,
+    const claude_field_t *fields, unsigned n, void *dst, uint32_t *seen);
+
 
 /* values, each 1 where it is of that form */
 
