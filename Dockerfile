@@ -22,7 +22,8 @@ COPY src/core src/core
 COPY src/http src/http
 COPY src/state src/state
 COPY src/tools/*.sh src/tools/*.[ch] src/tools/
-RUN make -s all && strip build/ngx_http_claude_module.so build/claude-keys
+RUN make -s -j"$(nproc)" all \
+    && strip build/ngx_http_claude_module.so build/claude-keys
 
 
 # the same users everywhere, since containers share volumes
