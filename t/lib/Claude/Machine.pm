@@ -1,8 +1,8 @@
 package Claude::Machine;
 
 # A bare Debian 12 with systemd, booted by systemd-nspawn in the network of
-# this machine, for the tests of packages.  Its root is made anew from
-# t/packages/base.sh's tar.
+# this machine, for the tests of packages.  Its root is made anew from the tar
+# of t/packages/base.sh, which stays in BUILD/packages, as do Debian's packages.
 #
 #   my $m = Claude::Machine->new(CLAUDE_BUILD);
 #   my $got = $m->sh('systemctl start nginx');     # {status, out, err}
@@ -11,6 +11,8 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 
 use Claude::Process qw(spawn run stop wait_until read_file write_file
@@ -25,12 +27,15 @@ my @plain = qw(init logrotate ca-certificates);
 my $owner = $$;
 my @machines;
 
+my $here = dirname(abs_path(__FILE__));
 my $nspawn = 'systemd-nspawn';
 my @quiet = qw(--quiet --register=no --keep-unit --settings=no);
 
 sub new {
-    my ($class, $build, $source) = @_;
+    my ($class, $build) = @_;
+    make_path("$build/packages");
     my $packages = abs_path($build) . '/packages';
+    $class->host("$here/../../packages/base.sh", $packages);
     my $base = "$packages/base-bookworm.tar";
     my $plain = "$packages/plain-bookworm.tar";
     my $root = tempdir("$packages/machine.XXXXXX");
