@@ -15,6 +15,7 @@ typedef claude_rc_t (*claude_chat_block_pt)(claude_reply_t *reply,
     const claude_event_t *event, claude_out_t *out);
 
 
+static claude_rc_t claude_chat_start_whole(claude_reply_t *reply);
 static void claude_chat_envelope(const claude_reply_t *reply,
     const char *object, claude_out_t *out);
 
@@ -74,13 +75,8 @@ claude_chat_start(claude_reply_t *reply)
     facts = reply->request->own;
     state->functions = (facts && facts->functions);
 
-    claude_out_init(&state->text, reply->mem, CLAUDE_CHAT_TEXT_MAX);
-    claude_out_init(&state->reasoning, reply->mem, CLAUDE_CHAT_TEXT_MAX);
-    claude_out_init(&state->calls, reply->mem, CLAUDE_CHAT_TEXT_MAX);
-    claude_out_init(&state->refusal, reply->mem, CLAUDE_CHAT_TEXT_MAX);
-
     if (!reply->request->stream) {
-        return CLAUDE_OK;
+        return claude_chat_start_whole(reply);
     }
 
     claude_out_init_chunk(&head, reply->mem, CLAUDE_CHAT_HEAD_MAX, chunk,
@@ -109,6 +105,28 @@ claude_chat_start(claude_reply_t *reply)
 
     state->end = reply->request->include_usage ? claude_chat_end_usage
                                                : claude_chat_end;
+
+    return CLAUDE_OK;
+}
+
+
+static claude_rc_t
+claude_chat_start_whole(claude_reply_t *reply)
+{
+    claude_chat_state_t  *state = reply->state;
+    claude_chat_whole_t  *whole;
+
+    whole = claude_alloc(reply->mem, sizeof(claude_chat_whole_t));
+    if (whole == NULL) {
+        return CLAUDE_NO_MEMORY;
+    }
+
+    state->whole = whole;
+
+    claude_out_init(&whole->text, reply->mem, CLAUDE_CHAT_TEXT_MAX);
+    claude_out_init(&whole->reasoning, reply->mem, CLAUDE_CHAT_TEXT_MAX);
+    claude_out_init(&whole->calls, reply->mem, CLAUDE_CHAT_TEXT_MAX);
+    claude_out_init(&whole->refusal, reply->mem, CLAUDE_CHAT_TEXT_MAX);
 
     return CLAUDE_OK;
 }
@@ -193,7 +211,7 @@ claude_chat_text(claude_reply_t *reply, const claude_event_t *event,
     }
 
     if (out == NULL) {
-        return claude_chat_gather(state, &state->text, &event->text);
+        return claude_chat_gather(state, &state->whole->text, &event->text);
     }
 
     claude_out_put(out, state->head, state->content);
@@ -215,7 +233,8 @@ claude_chat_thinking(claude_reply_t *reply, const claude_event_t *event,
     }
 
     if (out == NULL) {
-        return claude_chat_gather(state, &state->reasoning, &event->text);
+        return claude_chat_gather(state, &state->whole->reasoning,
+                                  &event->text);
     }
 
     claude_out_put(out, state->head, state->delta);
@@ -248,7 +267,7 @@ claude_chat_refused(claude_reply_t *reply, const claude_event_t *event,
     text = event->explanation.len ? event->explanation : unsaid;
 
     if (out == NULL) {
-        return claude_chat_gather(state, &state->refusal, &text);
+        return claude_chat_gather(state, &state->whole->refusal, &text);
     }
 
     claude_out_put(out, state->head, state->delta);
@@ -264,10 +283,11 @@ claude_rc_t
 claude_chat_gather(claude_chat_state_t *state, claude_out_t *part,
     const claude_str_t *text)
 {
-    size_t  size;
+    size_t                size;
+    claude_chat_whole_t  *whole = state->whole;
 
-    size = state->text.size + state->reasoning.size + state->calls.size
-           + state->refusal.size;
+    size = whole->text.size + whole->reasoning.size + whole->calls.size
+           + whole->refusal.size;
 
     if (text->len > CLAUDE_CHAT_TEXT_MAX - size) {
         return CLAUDE_TOO_LARGE;
@@ -336,13 +356,13 @@ claude_chat_document(claude_reply_t *reply, claude_out_t *out)
 
     claude_out_literal(out, "{\"index\":0,\"message\":{\"role\":\"assistant\","
                             "\"content\":");
-    claude_chat_string(out, &state->text, state->ncalls != 0);
+    claude_chat_string(out, &state->whole->text, state->ncalls != 0);
     claude_out_literal(out, ",\"refusal\":");
-    claude_chat_string(out, &state->refusal, 1);
+    claude_chat_string(out, &state->whole->refusal, 1);
 
-    if (state->reasoning.size) {
+    if (state->whole->reasoning.size) {
         claude_out_literal(out, ",\"reasoning_content\":");
-        claude_chat_string(out, &state->reasoning, 0);
+        claude_chat_string(out, &state->whole->reasoning, 0);
     }
 
     claude_chat_calls_put(reply, out);

@@ -20,6 +20,17 @@
 #define CLAUDE_CHAT_TEXT_MAX  (CLAUDE_REPLY_MAX - CLAUDE_CHAT_HEAD_MAX)
 
 
+/* a whole answer as it is gathered */
+
+typedef struct {
+    claude_out_t           text;
+    claude_out_t           reasoning;
+    claude_out_t           calls;   /* objects, commas between them; the last
+                                     * is open while its block is */
+    claude_out_t           refusal;
+} claude_chat_whole_t;
+
+
 /*
  * What all chunks of a stream begin with is written once:
  *
@@ -36,11 +47,7 @@ typedef struct {
     size_t                 content;
 
     claude_str_t           end;     /* of a chunk, from its text's quote on */
-    claude_out_t           text;    /* of a whole answer */
-    claude_out_t           reasoning;
-    claude_out_t           calls;   /* objects, commas between them; the last
-                                     * is open while its block is */
-    claude_out_t           refusal;
+    claude_chat_whole_t   *whole;   /* NULL: it is streamed */
 
     unsigned               ncalls;  /* begun */
     unsigned               arguments:1; /* of the last one some came */

@@ -108,7 +108,7 @@ claude_chat_call_arguments(claude_reply_t *reply, const claude_str_t *text,
     claude_chat_state_t  *state = reply->state;
 
     if (out == NULL) {
-        return claude_chat_gather(state, &state->calls, text);
+        return claude_chat_gather(state, &state->whole->calls, text);
     }
 
     claude_out_put(out, state->head, state->delta);
@@ -162,7 +162,7 @@ claude_chat_call_end(claude_reply_t *reply, claude_out_t *out)
     }
 
     if (rc == CLAUDE_OK && out == NULL) {
-        rc = claude_chat_gather(state, &state->calls,
+        rc = claude_chat_gather(state, &state->whole->calls,
                                 &claude_chat_call_ends[state->functions]);
     }
 
@@ -192,7 +192,7 @@ claude_chat_call_gather(claude_chat_state_t *state,
     rc = CLAUDE_OK;
 
     for (i = 0; rc == CLAUDE_OK && i < 6; i++) {
-        rc = claude_chat_gather(state, &state->calls, parts[i]);
+        rc = claude_chat_gather(state, &state->whole->calls, parts[i]);
     }
 
     return rc;
@@ -210,11 +210,11 @@ claude_chat_calls_put(claude_reply_t *reply, claude_out_t *out)
 
     if (state->functions) {
         claude_out_literal(out, ",\"function_call\":");
-        claude_out_join(out, &state->calls);
+        claude_out_join(out, &state->whole->calls);
 
     } else {
         claude_out_literal(out, ",\"tool_calls\":[");
-        claude_out_join(out, &state->calls);
+        claude_out_join(out, &state->whole->calls);
         claude_out_literal(out, "]");
     }
 }

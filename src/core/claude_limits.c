@@ -281,6 +281,18 @@ claude_limit_address(claude_limits_t *limits, const claude_str_t *text)
 }
 
 
+size_t
+claude_limits_used(const claude_limits_t *limits)
+{
+    if (limits->models_len) {
+        return offsetof(claude_limits_t, models) + limits->models_len;
+    }
+
+    return offsetof(claude_limits_t, addresses)
+           + limits->naddresses * sizeof(claude_cidr_t);
+}
+
+
 void
 claude_limits_copy(claude_limits_t *to, const claude_limits_t *from,
     claude_limit_e limit)

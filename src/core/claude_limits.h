@@ -50,8 +50,8 @@ typedef struct {
     uint8_t                naddresses;      /* 0: all */
     uint8_t                reading;         /* inside of an array that is
                                              * being read; else 0 */
-    unsigned char          models[CLAUDE_LIMIT_MODELS_LEN];
     claude_cidr_t          addresses[CLAUDE_LIMIT_ADDRESSES];
+    unsigned char          models[CLAUDE_LIMIT_MODELS_LEN];
 } claude_limits_t;
 
 
@@ -87,6 +87,11 @@ const claude_str_t *claude_limits_name(claude_limit_e limit);
 
 const char *claude_limits_read(claude_limits_t *limits, claude_limit_e limit,
     const claude_json_token_t *value, unsigned *type);
+
+/* bytes from the beginning on that hold all that is set: a copy of those is as
+ * good for reading, and most keys have neither models nor addresses */
+
+size_t claude_limits_used(const claude_limits_t *limits);
 
 /* to gets from's value of one limit, also none */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 
-#define CLAUDE_OUT_CHUNK      512
+#define CLAUDE_OUT_CHUNK      256
 #define CLAUDE_OUT_CHUNK_MAX  65536
 
 

@@ -242,7 +242,8 @@ struct ngx_http_claude_ctx_s {
     ngx_http_claude_report_pt  report;      /* NULL: the answer is a call's */
     const char                *report_type; /* NULL: application/json */
     size_t                     report_max;  /* bytes of it */
-    ngx_buf_t                 *secret;      /* holds the credential */
+    ngx_buf_t                 *secret;      /* the call's head, which has the
+                                             * credential */
     ngx_http_claude_window_t  *window;      /* NULL: messages isn't long */
     ngx_http_status_t          status;
     ngx_http_chunked_t         chunked;
@@ -270,6 +271,7 @@ struct ngx_http_claude_ctx_s {
     unsigned                   looked_up:1;
     unsigned                   allowed:1;   /* a checked key: may pass */
     unsigned                   answered:1;  /* the answer is the module's */
+    unsigned                   paused:1;    /* reading, for a turn */
     unsigned                   translated:1;
     unsigned                   status_read:1;
     unsigned                   is_chunked:1;

@@ -123,10 +123,12 @@ ngx_http_claude_verify_key(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
 {
     ngx_claude_key_t  *key;
 
-    key = ngx_pcalloc(r->pool, sizeof(ngx_claude_key_t));
+    key = ngx_pcalloc(r->pool, sizeof(ngx_claude_key_t) + record->name_len);
     if (key == NULL) {
         return NGX_ERROR;
     }
+
+    key->name = (u_char *) (key + 1);
 
     ngx_memcpy(key->id, record->id, CLAUDE_KEY_ID_LEN);
     ngx_memcpy(key->digest, record->digest, CLAUDE_DIGEST_LEN);

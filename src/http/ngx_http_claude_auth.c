@@ -8,6 +8,8 @@
 #include "ngx_http_claude.h"
 
 
+static ngx_claude_key_t *ngx_http_claude_keep_key(ngx_pool_t *pool,
+    const ngx_claude_key_t *key);
 static claude_err_e ngx_http_claude_presented_key(ngx_http_request_t *r,
     ngx_str_t *key);
 static claude_err_e ngx_http_claude_bearer(const ngx_str_t *value,
@@ -22,8 +24,9 @@ void
 ngx_http_claude_lookup(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 {
     u_char                        digest[CLAUDE_DIGEST_LEN];
+    u_char                        name[CLAUDE_NAME_MAX];
     ngx_str_t                     presented;
-    ngx_claude_key_t             *key;
+    ngx_claude_key_t              key;
     ngx_http_claude_main_conf_t  *mcf;
 
     if (ctx->looked_up) {
@@ -53,11 +56,7 @@ ngx_http_claude_lookup(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return;
     }
 
-    key = ngx_palloc(r->pool, sizeof(ngx_claude_key_t));
-    if (key == NULL) {
-        ctx->key_error = CLAUDE_ERR_INTERNAL;
-        return;
-    }
+    key.name = name;
 
     /* read before the look-up, so that no change in between is missed */
 
@@ -66,10 +65,15 @@ ngx_http_claude_lookup(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     claude_digest(mcf->store->secrets, presented.data, presented.len, digest);
 
     switch (ngx_claude_keystore_find(&mcf->store->keystore, digest,
-                                     ngx_time(), key))
+                                     ngx_time(), &key))
     {
     case NGX_CLAUDE_KEY_OK:
-        ctx->key = key;
+        ctx->key = ngx_http_claude_keep_key(r->pool, &key);
+
+        if (ctx->key == NULL) {
+            ctx->key_error = CLAUDE_ERR_INTERNAL;
+        }
+
         return;
 
     case NGX_CLAUDE_KEY_DISABLED:
@@ -84,6 +88,31 @@ ngx_http_claude_lookup(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         ctx->key_error = CLAUDE_ERR_BAD_KEY;
         return;
     }
+}
+
+
+/* as much of it as is used: a thousand bytes less for each open stream */
+
+static ngx_claude_key_t *
+ngx_http_claude_keep_key(ngx_pool_t *pool, const ngx_claude_key_t *key)
+{
+    size_t             len;
+    ngx_claude_key_t  *kept;
+
+    len = offsetof(ngx_claude_key_t, limits)
+          + claude_limits_used(&key->limits);
+
+    kept = ngx_palloc(pool, len + key->name_len);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    ngx_memcpy(kept, key, len);
+
+    kept->name = (u_char *) kept + len;
+    ngx_memcpy(kept->name, key->name, key->name_len);
+
+    return kept;
 }
 
 

@@ -19,7 +19,7 @@
 static ngx_buf_t *ngx_http_claude_request_head(ngx_http_request_t *r,
     ngx_http_claude_ctx_t *ctx);
 static ngx_int_t ngx_http_claude_open_secret(ngx_http_request_t *r,
-    ngx_http_claude_ctx_t *ctx);
+    ngx_http_claude_ctx_t *ctx, ngx_buf_t *head);
 static ngx_int_t ngx_http_claude_process_messages(ngx_http_request_t *r);
 static ngx_int_t ngx_http_claude_reinit_request(ngx_http_request_t *r);
 static void ngx_http_claude_abort_request(ngx_http_request_t *r);
@@ -132,14 +132,13 @@ ngx_http_claude_start_reply(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
 ngx_int_t
 ngx_http_claude_create_messages(ngx_http_request_t *r)
 {
-    ngx_buf_t              *head, *tail;
+    ngx_buf_t              *head;
     ngx_chain_t            *cl, *body;
     ngx_http_claude_ctx_t  *ctx;
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
 
     head = ngx_http_claude_request_head(r, ctx);
-    tail = ngx_create_temp_buf(r->pool, 2 * sizeof(CRLF));
     body = NULL;
 
     if (ctx->pool != NULL) {
@@ -149,20 +148,13 @@ ngx_http_claude_create_messages(ngx_http_request_t *r)
         body = ngx_http_claude_chain(r->pool, &ctx->messages);
     }
 
-    if (head == NULL || tail == NULL
-        || (body == NULL && ctx->window == NULL)
-        || ngx_http_claude_open_secret(r, ctx) != NGX_OK)
-    {
+    if (head == NULL || (body == NULL && ctx->window == NULL)) {
         return NGX_ERROR;
     }
 
-    tail->last = ngx_cpymem(tail->last, CRLF CRLF, 2 * (sizeof(CRLF) - 1));
+    cl = ngx_http_claude_link(r->pool, head, body);
 
-    cl = ngx_http_claude_link(r->pool, tail, body);
-    cl = cl ? ngx_http_claude_link(r->pool, ctx->secret, cl) : NULL;
-    cl = cl ? ngx_http_claude_link(r->pool, head, cl) : NULL;
-
-    if (cl == NULL) {
+    if (cl == NULL || ngx_http_claude_open_secret(r, ctx, head) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -172,7 +164,8 @@ ngx_http_claude_create_messages(ngx_http_request_t *r)
 }
 
 
-/* up to where the credential follows */
+/* up to where the credential follows, for which there is room, and for the
+ * end */
 
 static ngx_buf_t *
 ngx_http_claude_request_head(ngx_http_request_t *r,
@@ -205,7 +198,8 @@ ngx_http_claude_request_head(ngx_http_request_t *r,
     len = sizeof(fixed) + id.len + sizeof(key_id) + CLAUDE_KEY_ID_LEN
           + sizeof(length) + NGX_SIZE_T_LEN
           + sizeof(traceparent) + CLAUDE_TRACE_LEN
-          + sizeof(NGX_HTTP_CLAUDE_OAUTH);
+          + sizeof(NGX_HTTP_CLAUDE_OAUTH) + CLAUDE_TOKEN_MAX
+          + sizeof(CRLF CRLF);
 
     b = ngx_create_temp_buf(r->pool, len);
     if (b == NULL) {
@@ -240,10 +234,11 @@ ngx_http_claude_request_head(ngx_http_request_t *r,
 }
 
 
-/* the credential lies in a buffer of its own for as long as it must be sent */
+/* the head is wiped as soon as it needn't be sent again */
 
 static ngx_int_t
-ngx_http_claude_open_secret(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
+ngx_http_claude_open_secret(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx,
+    ngx_buf_t *head)
 {
     size_t                        len;
     ngx_claude_key_t             *key;
@@ -252,12 +247,9 @@ ngx_http_claude_open_secret(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
     mcf = ngx_http_get_module_main_conf(r, ngx_http_claude_module);
     key = ctx->key;
 
-    ctx->secret = ngx_create_temp_buf(r->pool, CLAUDE_TOKEN_MAX);
-    if (ctx->secret == NULL) {
-        return NGX_ERROR;
-    }
+    ctx->secret = head;
 
-    if (ngx_claude_store_open_token(mcf->store, key, ctx->secret->last, &len)
+    if (ngx_claude_store_open_token(mcf->store, key, head->last, &len)
         != CLAUDE_OK)
     {
         ngx_log_error(NGX_LOG_CRIT, r->connection->log, 0,
@@ -266,7 +258,8 @@ ngx_http_claude_open_secret(ngx_http_request_t *r, ngx_http_claude_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    ctx->secret->last += len;
+    head->last = ngx_cpymem(head->last + len, CRLF CRLF,
+                            sizeof(CRLF CRLF) - 1);
 
     return NGX_OK;
 }
@@ -276,7 +269,8 @@ void
 ngx_http_claude_forget_secret(ngx_http_claude_ctx_t *ctx)
 {
     if (ctx->secret != NULL) {
-        ngx_explicit_memzero(ctx->secret->start, CLAUDE_TOKEN_MAX);
+        ngx_explicit_memzero(ctx->secret->start,
+                             ctx->secret->end - ctx->secret->start);
         ctx->secret = NULL;
     }
 }

@@ -54,12 +54,13 @@ typedef struct {
     u_char                  digest[CLAUDE_DIGEST_LEN];  /* that sealed is
                                                          * bound to */
     claude_token_form_e     token_form;
+    unsigned                previous:1; /* it is the one before a rotation */
     uint16_t                sealed_len;
     uint16_t                name_len;
+    u_char                 *name;       /* CLAUDE_NAME_MAX bytes of its own */
     u_char                  sealed[CLAUDE_SEALED_MAX];
-    u_char                  name[CLAUDE_NAME_MAX];
-    claude_limits_t         limits;
-    unsigned                previous:1; /* it is the one before a rotation */
+    claude_limits_t         limits;     /* the last: see
+                                         * claude_limits_used() */
 } ngx_claude_key_t;
 
 
@@ -97,8 +98,8 @@ ngx_int_t ngx_claude_keystore_attach(ngx_claude_keystore_t *ks);
 /*
  * The access phase's look-up, by the keyed digest of the presented key, which
  * may be the one before a rotation while its grace lasts.  Marks the key used
- * at now (seconds) when it is OK, and fills key then.  Compares in constant
- * time.
+ * at now (seconds) when it is OK, and fills key then, its name to where
+ * key->name points.  Compares in constant time.
  */
 
 ngx_claude_key_state_e ngx_claude_keystore_find(ngx_claude_keystore_t *ks,
@@ -154,6 +155,13 @@ typedef struct {
 ngx_int_t ngx_claude_keystore_apply(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *from, const claude_log_pos_t *to,
     ngx_claude_applied_t *changes, ngx_uint_t n);
+
+/* that a put of this id and digest comes soon: what will be looked at is brought
+ * into the cache meanwhile.  Takes no lock, and promises nothing. */
+
+void ngx_claude_keystore_expect(ngx_claude_keystore_t *ks,
+    const u_char id[CLAUDE_KEY_ID_LEN],
+    const u_char digest[CLAUDE_DIGEST_LEN]);
 
 /* where the zone stands in the log; all zero before anything was read */
 

@@ -188,10 +188,14 @@ find(unsigned n, unsigned v, time_t now, ngx_claude_key_t *key)
     claude_change_t   change;
     ngx_claude_key_t  other;
 
+    static u_char  name[CLAUDE_NAME_MAX];
+
     change = put(n, v, 1);
 
-    return ngx_claude_keystore_find(&ks, change.record.digest, now,
-                                    key ? key : &other);
+    key = key ? key : &other;
+    key->name = name;
+
+    return ngx_claude_keystore_find(&ks, change.record.digest, now, key);
 }
 
 

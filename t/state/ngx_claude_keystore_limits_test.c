@@ -30,8 +30,8 @@ test_limits(void)
         is(apply_one(change), NGX_OK, "a key with limits is taken, case %u",
            v);
         is(find(v, 0, 1, &key), NGX_CLAUDE_KEY_OK, "and found");
-        is_mem(&key.limits, offsetof(claude_limits_t, models),
-               &change.record.limits, offsetof(claude_limits_t, models),
+        is_mem(&key.limits, offsetof(claude_limits_t, addresses),
+               &change.record.limits, offsetof(claude_limits_t, addresses),
                "with its numbers");
         is_mem(key.limits.models, key.limits.models_len,
                change.record.limits.models, change.record.limits.models_len,

@@ -349,10 +349,12 @@ static double
 cost(unsigned keys)
 {
     unsigned          i;
+    u_char            name[CLAUDE_NAME_MAX];
     uint64_t          begin;
     claude_change_t  *tries;
     ngx_claude_key_t  key;
 
+    key.name = name;
     tries = malloc(10000 * sizeof(claude_change_t));
 
     for (i = 0; i < 10000; i++) {

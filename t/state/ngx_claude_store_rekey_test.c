@@ -40,8 +40,10 @@ static unsigned
 opens(ngx_claude_store_t *store, const claude_change_t *change)
 {
     size_t            len;
-    u_char            token[CLAUDE_TOKEN_MAX];
+    u_char            name[CLAUDE_NAME_MAX], token[CLAUDE_TOKEN_MAX];
     ngx_claude_key_t  key;
+
+    key.name = name;
 
     return ngx_claude_keystore_find(&store->keystore, change->record.digest,
                                     2000, &key)

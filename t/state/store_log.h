@@ -143,7 +143,10 @@ gone(const claude_change_t *of)
 static TAP_UNUSED ngx_claude_key_state_e
 find(const claude_change_t *change)
 {
+    u_char            name[CLAUDE_NAME_MAX];
     ngx_claude_key_t  key;
+
+    key.name = name;
 
     return ngx_claude_keystore_find(&a.keystore, change->record.digest, 2000,
                                     &key);

@@ -359,6 +359,39 @@ test_copy(void)
 }
 
 
+/* sanitizers would see a look behind what is used */
+
+static void
+test_used(void)
+{
+    size_t            i, len;
+    claude_limits_t  *cut, addresses;
+
+    static const unsigned char  addr[] = { 203, 0, 113, 9 };
+
+    memset(&limits, 0, sizeof(limits));
+    is(claude_limits_used(&limits), offsetof(claude_limits_t, addresses),
+       "of no models and addresses none are used");
+
+    (void) read_text(taken[sizeof(taken) / sizeof(taken[0]) - 1].text);
+    addresses = limits;
+    addresses.models_len = 0;
+
+    for (i = 0; i < 2; i++) {
+        len = claude_limits_used(i ? &addresses : &limits);
+        cut = malloc(len);
+        memcpy(cut, &limits, len);
+        cut->models_len = i ? 0 : limits.models_len;
+
+        is(claude_limits_address(cut, addr, sizeof(addr)),
+           claude_limits_address(&limits, addr, sizeof(addr)),
+           "a copy of what is used answers alike, %zu bytes", len);
+
+        free(cut);
+    }
+}
+
+
 static unsigned
 model(const char *name)
 {
@@ -450,6 +483,7 @@ main(void)
     test_refused();
     test_tokens();
     test_copy();
+    test_used();
     test_models();
     test_addresses();
 
