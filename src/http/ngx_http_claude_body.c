@@ -17,7 +17,7 @@
 
 /* bytes taken in one turn of the event loop, then others have theirs */
 
-#define NGX_HTTP_CLAUDE_BODY_TURN   (64 * 1024)
+#define NGX_HTTP_CLAUDE_BODY_TURN   (16 * 1024)
 
 /* a long body goes back to the system in pieces: all at once would hold up
  * whoever maps memory meanwhile */
@@ -135,6 +135,14 @@ ngx_http_claude_body_read(ngx_http_request_t *r)
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_claude_module);
 
+    if (ctx->paused && r->connection->read->posted) {
+
+        /* more has come, and the turn that was left to others comes yet */
+
+        return;
+    }
+
+    ctx->paused = 0;
     had = ctx->body_len;
 
     for ( ;; ) {
@@ -154,6 +162,7 @@ ngx_http_claude_body_read(ngx_http_request_t *r)
             && r->connection->read->ready
             && r->http_version < NGX_HTTP_VERSION_20)
         {
+            ctx->paused = 1;
             ngx_http_claude_body_pause(r);
             return;
         }

@@ -10,7 +10,7 @@
 
 
 #define NGX_HTTP_CLAUDE_WINDOW_BUFS  64
-#define NGX_HTTP_CLAUDE_WINDOW_SIZE  (64 * 1024)
+#define NGX_HTTP_CLAUDE_WINDOW_SIZE  (32 * 1024)
 
 
 struct ngx_http_claude_window_s {
@@ -18,6 +18,7 @@ struct ngx_http_claude_window_s {
     const claude_out_t        *out;
     const claude_piece_t      *piece;       /* what goes next */
     size_t                     taken;       /* bytes of it that went */
+    ngx_uint_t                 paused;      /* for a turn */
     ngx_chain_t                links[NGX_HTTP_CLAUDE_WINDOW_BUFS];
     ngx_buf_t                  bufs[NGX_HTTP_CLAUDE_WINDOW_BUFS];
 };
@@ -58,6 +59,7 @@ ngx_http_claude_window_rewind(ngx_http_claude_window_t *window)
 {
     window->piece = window->out->first;
     window->taken = 0;
+    window->paused = 0;
 }
 
 
@@ -73,6 +75,16 @@ ngx_http_claude_window_filter(void *data, ngx_chain_t *in)
     ngx_http_upstream_t  *u;
 
     u = window->request->upstream;
+
+    if (window->paused && u->peer.connection->write->posted) {
+
+        /* there is room again, and the turn that was left to others comes yet
+         */
+
+        return NGX_AGAIN;
+    }
+
+    window->paused = 0;
 
     rc = ngx_chain_writer(&u->writer, in);
 
@@ -92,6 +104,7 @@ ngx_http_claude_window_filter(void *data, ngx_chain_t *in)
 
         /* others have their turn first */
 
+        window->paused = 1;
         ngx_post_event(u->peer.connection->write, &ngx_posted_next_events);
 
         return NGX_AGAIN;
