@@ -3,7 +3,6 @@
 
 #include "claude_json_fault.h"
 #include "claude_json_names.h"
-#include "claude_json_scan.h"
 #include "claude_json_unescape.h"
 
 #include <math.h>
@@ -59,8 +58,6 @@ typedef struct {
 
 static void claude_json_parse(claude_json_reader_t *reader);
 static yajl_status claude_json_feed(claude_json_reader_t *reader);
-static size_t claude_json_ahead(claude_json_reader_t *reader,
-    const unsigned char *quote, unsigned *escapes);
 static yajl_status claude_json_feed_string(claude_json_reader_t *reader,
     const unsigned char *quote, size_t len, unsigned escapes);
 static yajl_status claude_json_feed_bytes(claude_json_reader_t *reader,
@@ -233,7 +230,7 @@ claude_json_feed(claude_json_reader_t *reader)
     for ( ;; ) {
         quote = memchr(p, '"', (size_t) (reader->end - p));
 
-        n = quote ? claude_json_ahead(reader, quote, &escapes) : 0;
+        n = quote ? claude_json_string(quote, reader->end, &escapes) : 0;
 
         if (n == 0) {
             return claude_json_feed_bytes(reader, from, reader->end);
@@ -257,28 +254,6 @@ claude_json_feed(claude_json_reader_t *reader)
 
         from = p;
     }
-}
-
-
-/* length of the string that begins at quote, or 0 where it is none */
-
-static size_t
-claude_json_ahead(claude_json_reader_t *reader, const unsigned char *quote,
-    unsigned *escapes)
-{
-    size_t    n;
-    unsigned  high;
-
-    high = 0;
-    *escapes = 0;
-
-    n = 1 + claude_json_scan_string(quote + 1, reader->end, &high, escapes);
-
-    if (quote + n == reader->end || quote[n] != '"') {
-        return 0;
-    }
-
-    return n + 1;
 }
 
 

@@ -1,6 +1,8 @@
 
 #include "claude_json_unescape.h"
 
+#include "claude_json_scan.h"
+
 #include <string.h>
 
 
@@ -9,6 +11,26 @@ static const unsigned char *claude_json_unescape_one(const unsigned char *p,
 static const unsigned char *claude_json_unescape_unit(const unsigned char *p,
     unsigned char **dst);
 static unsigned claude_json_hex4(const unsigned char *p);
+
+
+size_t
+claude_json_string(const unsigned char *quote, const unsigned char *end,
+    unsigned *escapes)
+{
+    size_t    n;
+    unsigned  high;
+
+    high = 0;
+    *escapes = 0;
+
+    n = 1 + claude_json_scan_string(quote + 1, end, &high, escapes);
+
+    if (quote + n == end || quote[n] != '"') {
+        return 0;
+    }
+
+    return n + 1;
+}
 
 
 size_t

@@ -1,5 +1,5 @@
 
-/* What the escapes of a JSON string stand for. */
+/* A JSON string that is found before yajl comes to it. */
 
 
 #ifndef CLAUDE_JSON_UNESCAPE_H
@@ -10,10 +10,18 @@
 
 
 /*
+ * Length of the string that begins at quote, with its quotes, or 0 where it is
+ * at fault or cut; UTF-8 is not looked at.  *escapes counts them.
+ */
+
+size_t claude_json_string(const unsigned char *quote,
+    const unsigned char *end, unsigned *escapes);
+
+/*
  * Writes what the text between a string's quotes means, which is shorter than
  * the text itself, and returns its length.  All of its escapes are good, and
- * surrogates come in pairs, as claude_json_scan_string() finds them.  dst has
- * room for text->len bytes.
+ * surrogates come in pairs, as claude_json_string() finds them.  dst has room
+ * for text->len bytes.
  */
 
 size_t claude_json_unescape(const claude_str_t *text, unsigned char *dst);

@@ -25,7 +25,7 @@
 enum { ALONE, CPU, CLOCK, KINDS };
 
 static volatile uint64_t  *longest;
-static int (*real)(int, struct epoll_event *, int, int);
+static int (*real)(int fd, struct epoll_event *events, int max, int timeout);
 
 
 __attribute__((constructor)) static void
@@ -35,8 +35,7 @@ begin(void)
     char  *path;
     void  *p;
 
-    real = (int (*)(int, struct epoll_event *, int, int))
-               dlsym(RTLD_NEXT, "epoll_wait");
+    *(void **) &real = dlsym(RTLD_NEXT, "epoll_wait");
     path = getenv("CLAUDE_TURNS");
 
     if (path == NULL) {
@@ -49,7 +48,8 @@ begin(void)
         return;
     }
 
-    p = mmap(NULL, KINDS * sizeof(uint64_t), PROT_READ|PROT_WRITE, MAP_SHARED, fd, 0);
+    p = mmap(NULL, KINDS * sizeof(uint64_t), PROT_READ|PROT_WRITE, MAP_SHARED,
+             fd, 0);
     close(fd);
 
     if (p != MAP_FAILED) {
