@@ -53,6 +53,10 @@ cmp_ok((sort { $b <=> $a } map { -s } @debs)[0], '<', 2 << 20,
 like($files{'nginx-claude-bridge'}, qr{ -> /var/lib/nginx-claude-sdk/}, 'the '
     . 'bridge looks for it where it will be');
 
+like($files{'claude-keys'}, qr{ \./usr/share/$_\n}, "claude-keys has $_")
+    for 'man/man1/claude-keys.1.gz', 'zsh/vendor-completions/_claude-keys',
+    'bash-completion/completions/claude-keys';
+
 my ($abi) = read_file('/usr/share/nginx/src/debian/libnginx-mod.abisubstvars')
     =~ /^nginx:abi=(\S+)$/m;
 like(out('dpkg-deb', '-f', $deb{$names[0]}, 'Depends'), qr/\b\Q$abi\E\b/,
@@ -330,6 +334,44 @@ machine('and goes on', 'cd /var/log/nginx-claude; grep -q start audit.log.1;'
     . 'nginx -s reload; for i in $(seq 100); do grep -q reload audit.log && '
     . 'exit; sleep 0.1; done; exit 1');
 
+# the master key as a credential of systemd's, which it stays for the upgrade
+
+sub keys_md {
+    return Claude::Docs::blocks({ file => 'docs/keys.md' },
+        'Without a file on disk', $_[0]);
+}
+my ($encrypt, $by_hand, $decrypt) = keys_md('sh');
+my ($directive) = map { s{\n}{}r } keys_md('nginx');
+my ($drop_in) = read_file(root() . '/conf-examples/systemd/nginx.service.d/'
+    . 'claude-master.conf') =~ s/^#.*\n//gmr =~ /(\[Service\].*)/s;
+like(read_file(root() . '/docs/keys.md'), qr/^```\n\Q$drop_in\E```$/m,
+    'the drop-in of the package is that of docs/keys.md');
+my $given = '/run/credentials/nginx.service/claude-master';
+machine('a master key in memory, encrypted', $encrypt);
+machine('the keys are wrapped by it', <<'EOC');
+cd /etc/nginx/claude
+(umask 077; cat /run/claude-master/key master.key > both.key)
+mv both.key master.key
+claude-keys rekey
+rm -r master.key /run/claude-master
+EOC
+machine('nginx takes it from systemd', "sed -i 's|^claude_master_key .*|"
+    . "$directive|' /etc/nginx/conf.d/claude.conf\n"
+    . 'install -m 0644 -t /etc/systemd/system/nginx.service.d /usr/share/doc/'
+    . 'libnginx-mod-http-claude/examples/systemd/nginx.service.d/'
+    . "claude-master.conf\nsystemctl daemon-reload\nsystemctl restart nginx");
+answers('with LoadCredentialEncrypted=, nginx opens its keys');
+is($m->sh("stat -c '%U %a' $given")->{out}, "root 400\n", 'from a file that '
+    . 'is root\'s alone');
+is($m->sh("grep -rlFf $given /etc /root /var/lib/nginx-claude "
+    . '/var/lib/systemd /var/log || :')->{out}, '', 'and not on the disk');
+like(machine('by hand too', $by_hand)->{out}, qr/\b1 live\b/, 'with the '
+    . 'variable of systemd\'s');
+my ($before) = $m->pids(qr/^nginx: worker/);
+machine('a reload', 'systemctl reload nginx && systemctl is-active nginx');
+wait_until(sub { !alive($before) }, 'the workers of before to end', 60);
+answers('and new workers open them');
+
 # version + 1
 
 for my $name (@names) {
@@ -359,6 +401,11 @@ wait_until(sub { !alive($master) }, 'the old nginx', 60);
 machine('systemd knows the new nginx', 'systemctl reload nginx && systemctl '
     . 'is-active nginx');
 answers('which answers too');
+
+machine('the master key as a file again', "$decrypt\n" . <<'EOC');
+install -m 0600 /run/claude-master/key /etc/nginx/claude/master.key
+rm -r /run/claude-master /etc/credstore.encrypted
+EOC
 
 # gone
 
