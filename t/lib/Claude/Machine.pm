@@ -11,6 +11,7 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path);
+use Fcntl qw(LOCK_EX LOCK_NB);
 use File::Basename qw(dirname);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
@@ -39,15 +40,12 @@ sub new {
     my $base = "$packages/base-bookworm.tar";
     my $plain = "$packages/plain-bookworm.tar";
     my $root = tempdir("$packages/machine.XXXXXX");
-    my $self = bless { root => $root,
-        archives => "$packages/archives", log => "$packages/machine.log" },
-        $class;
+    my $self = bless { root => $root, log => "$packages/machine.log" }, $class;
 
     # what is interrupted takes it down too
     $SIG{$_} //= sub { exit 1 } for qw(INT TERM HUP);
     push @machines, $self;
-    mkdir $self->{archives};
-    mkdir "$self->{archives}/partial";
+    $self->take_archives($packages);
     chmod 0755, $root;
     if (-e $plain && -M $plain < -M $base) {
         $self->host('tar', '-xf', $plain, '-C', $root);
@@ -65,6 +63,19 @@ sub new {
         '.');
     rename "$plain.new", $plain or die "$plain: $!\n";
     return $self;
+}
+
+# Debian's packages that were fetched before, for one machine at a time
+sub take_archives {
+    my ($self, $packages) = @_;
+    for (my $n = 0; !$self->{archives}; $n++) {
+        my $archives = "$packages/archives" . ($n || '');
+        mkdir $archives;
+        mkdir "$archives/partial";
+        open my $lock, '>', "$archives/ours" or die "$archives: $!\n";
+        @$self{qw(archives lock)} = ($archives, $lock)
+            if flock $lock, LOCK_EX | LOCK_NB;
+    }
 }
 
 # names, authorities and mirrors as this machine has them
