@@ -25,7 +25,7 @@ static void claude_live_enter(claude_live_t *live, claude_live_key_t *key);
 static void claude_live_leave(claude_live_t *live, claude_live_key_t *key);
 static claude_rc_t claude_live_slots(claude_live_t *live, size_t n);
 static void claude_live_free_slots(claude_live_t *live);
-static claude_rc_t claude_live_grow(claude_live_t *live);
+static claude_rc_t claude_live_grow(claude_live_t *live, size_t n);
 static void claude_live_move(claude_live_t *to, const claude_live_t *from);
 
 static claude_live_key_t *claude_live_key(const claude_live_t *live,
@@ -69,6 +69,15 @@ claude_live_free(claude_live_t *live)
     claude_live_free_slots(live);
 
     claude_live_init(live);
+}
+
+
+void
+claude_live_reserve(claude_live_t *live, size_t n)
+{
+    if (live->size < n) {
+        (void) claude_live_grow(live, n);
+    }
 }
 
 
@@ -159,7 +168,9 @@ claude_live_add(claude_live_t *live, const claude_record_t *record,
 {
     claude_live_key_t  *key;
 
-    if (live->used == live->size && claude_live_grow(live) != CLAUDE_OK) {
+    if (live->used == live->size
+        && claude_live_grow(live, 2 * live->n) != CLAUDE_OK)
+    {
         return CLAUDE_NO_MEMORY;
     }
 
@@ -218,23 +229,21 @@ claude_live_leave(claude_live_t *live, claude_live_key_t *key)
 
 
 /*
- * Room for twice what is live; the deleted are dropped on the way.  Indices
- * are at most half full.
+ * Room for n keys, no fewer than are live; the deleted are dropped on the way.
+ * Indices are at most half full.
  */
 
 static claude_rc_t
-claude_live_grow(claude_live_t *live)
+claude_live_grow(claude_live_t *live, size_t n)
 {
     size_t         size;
     claude_live_t  fresh;
 
-    for (size = CLAUDE_LIVE_FIRST; size < 2 * live->n; size *= 2) {
-        /* void */
-    }
-
-    if (size > CLAUDE_LIVE_MAX) {
+    if (n > CLAUDE_LIVE_MAX) {
         return CLAUDE_NO_MEMORY;
     }
+
+    for (size = CLAUDE_LIVE_FIRST; size < n; size *= 2) { /* void */ }
 
     fresh = *live;
     fresh.size = size;
@@ -268,6 +277,10 @@ claude_live_slots(claude_live_t *live, size_t n)
     live->ids.slots = calloc(n, sizeof(uint32_t));
     live->digests.slots = calloc(n, sizeof(uint32_t));
     live->previous.slots = calloc(n, sizeof(uint32_t));
+
+    live->ids.n = 0;
+    live->digests.n = 0;
+    live->previous.n = 0;
 
     return (live->ids.slots && live->digests.slots && live->previous.slots)
            ? CLAUDE_OK : CLAUDE_NO_MEMORY;
@@ -338,7 +351,7 @@ claude_live_key(const claude_live_t *live, const claude_live_index_t *index,
 {
     uint32_t  place;
 
-    if (live->size == 0) {
+    if (index->n == 0) {
         return NULL;
     }
 
@@ -353,6 +366,7 @@ claude_live_add_to(claude_live_t *live, claude_live_index_t *index,
     const void *value, size_t place)
 {
     index->slots[claude_live_look(live, index, value)] = place;
+    index->n++;
 }
 
 
@@ -419,6 +433,7 @@ claude_live_remove(claude_live_t *live, claude_live_index_t *index,
     }
 
     index->slots[gap] = 0;
+    index->n--;
 }
 
 

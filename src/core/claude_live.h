@@ -30,6 +30,7 @@ typedef struct {
 
 typedef struct {
     uint32_t              *slots;
+    size_t                 n;           /* keys that are in it */
     size_t                 member;
     size_t                 len;
 } claude_live_index_t;
@@ -52,6 +53,11 @@ typedef struct {
 
 void claude_live_init(claude_live_t *live);
 void claude_live_free(claude_live_t *live);
+
+/* makes room for n keys before the first one; where there is no memory for them
+ * it is made later, or not */
+
+void claude_live_reserve(claude_live_t *live, size_t n);
 
 /*
  * Takes a change in whose put, if it is one, lies at offset.  CLAUDE_INVALID:

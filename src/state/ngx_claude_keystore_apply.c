@@ -330,7 +330,12 @@ ngx_claude_keystore_fill(ngx_claude_redo_t *redo, const claude_record_t *put,
     limits = &put->limits;
 
     ngx_memzero(record, sizeof(ngx_claude_record_t));
-    ngx_memzero(redo->rest, sizeof(redo->rest));
+
+    if (name_len + put->sealed_len + limits->models_len
+        + limits->naddresses * sizeof(claude_cidr_t) > NGX_CLAUDE_INLINE)
+    {
+        ngx_memzero(redo->rest, sizeof(redo->rest));
+    }
 
     redo->revokes = 0;
 

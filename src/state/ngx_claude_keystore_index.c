@@ -467,6 +467,22 @@ ngx_claude_keys_by_id(ngx_claude_keys_shm_t *shm, const u_char *id)
 }
 
 
+void
+ngx_claude_keystore_expect(ngx_claude_keystore_t *ks,
+    const u_char id[CLAUDE_KEY_ID_LEN],
+    const u_char digest[CLAUDE_DIGEST_LEN])
+{
+    uint32_t                mask;
+    ngx_claude_keys_shm_t  *shm;
+
+    shm = ks->shm;
+    mask = ngx_claude_index_mask(shm, shm->by_digest);
+
+    __builtin_prefetch(&shm->by_digest[ngx_claude_hash_digest(digest) & mask]);
+    __builtin_prefetch(&shm->by_id[ngx_claude_hash_id(shm, id) & shm->mask]);
+}
+
+
 static void
 ngx_claude_index_add(ngx_claude_keys_shm_t *shm, uint32_t *index,
     uint32_t entry)

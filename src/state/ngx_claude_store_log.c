@@ -340,7 +340,8 @@ ngx_claude_log_load_header(void *data, const claude_header_t *header)
 {
     ngx_claude_log_load_t *load = data;
 
-    ngx_claude_keystore_t  *ks;
+    ngx_claude_keystore_t       *ks;
+    ngx_claude_keystore_stat_t   stat;
 
     load->reason = ngx_claude_log_suspect_header(load->store, header);
 
@@ -348,17 +349,19 @@ ngx_claude_log_load_header(void *data, const claude_header_t *header)
         return CLAUDE_INVALID;
     }
 
+    ks = &load->store->keystore;
+
     if (load->reused) {
+        ngx_claude_keystore_stat(ks, &stat);
+
         claude_live_free(&load->live);
-        claude_live_init(&load->live);
+        claude_live_reserve(&load->live, stat.keys);
 
         return CLAUDE_OK;
     }
 
     /* a zone that was filled from nothing, or from a file that was replaced
      * before it was read to its end */
-
-    ks = &load->store->keystore;
 
     ngx_claude_keystore_position(ks, &load->at);
     (void) ngx_claude_keystore_reread_begin(ks, &load->at, &load->pos);
@@ -377,6 +380,11 @@ ngx_claude_log_load_change(void *data, const claude_change_t *change)
     ngx_claude_log_load_t *load = data;
 
     claude_rc_t  rc;
+
+    if (!load->reused) {
+        ngx_claude_keystore_expect(&load->store->keystore, change->record.id,
+                                   change->record.digest);
+    }
 
     load->applied.pos = load->pos;
     load->applied.change = *change;

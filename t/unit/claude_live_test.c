@@ -210,14 +210,19 @@ test_model(void)
 
 
 static void
-test_many(void)
+test_many(size_t reserved)
 {
+    size_t           size;
     uint32_t         i;
     unsigned         failed, missing;
     claude_change_t  change;
 
     failed = 0;
     missing = 0;
+
+    claude_live_reserve(&live, reserved);
+    size = live.size;
+    ok(size >= reserved, "room for %zu", reserved);
 
     for (i = 0; i < MANY; i++) {
         change = change_of(CLAUDE_OP_PUT, i, i, 0);
@@ -226,6 +231,7 @@ test_many(void)
 
     is(failed, 0, "%u keys", MANY);
     is(live.n, MANY, "are live");
+    is(live.size == size, reserved >= MANY, "in the room that there was");
 
     for (i = 0; i < MANY; i++) {
         change = change_of(CLAUDE_OP_PUT, i, i, 0);
@@ -259,7 +265,16 @@ main(void)
     claude_live_free(&live);
 
     is(live.n, 0, "empty again");
-    test_many();
+    test_many(0);
+    claude_live_free(&live);
+    test_many(MANY / 4);
+    claude_live_free(&live);
+    test_many(MANY);
+    claude_live_free(&live);
+
+    claude_live_reserve(&live, SIZE_MAX);
+    is(live.size, 0, "there is no room for as many as that");
+    test_many(0);
     claude_live_free(&live);
 
     return done_testing();
