@@ -62,7 +62,7 @@ static const char *claude_change_limit(claude_change_t *change,
 static const char *claude_change_check(const claude_change_t *change,
     uint32_t seen);
 static unsigned claude_change_is_display(const claude_json_token_t *value,
-    const char *prefix, size_t head);
+    const char *prefix, size_t prefix_len, size_t head);
 static void claude_change_put(claude_out_t *out,
     const claude_record_t *record);
 
@@ -238,7 +238,7 @@ claude_change_display(void *dst, const claude_json_token_t *value)
 {
     claude_change_t  *change = dst;
 
-    if (!claude_change_is_display(value, "sk-", CLAUDE_HEAD_LEN)) {
+    if (!claude_change_is_display(value, "sk-", 3, CLAUDE_HEAD_LEN)) {
         return "display is not the display form of a key";
     }
 
@@ -257,11 +257,14 @@ claude_change_token_display(void *dst, const claude_json_token_t *value)
     claude_change_t  *change = dst;
 
     if (claude_change_is_display(value, CLAUDE_TOKEN_OAUTH_PREFIX,
+                                 sizeof(CLAUDE_TOKEN_OAUTH_PREFIX) - 1,
                                  sizeof(CLAUDE_TOKEN_OAUTH_PREFIX) - 1))
     {
         change->record.token_form = CLAUDE_TOKEN_OAUTH;
 
     } else if (claude_change_is_display(value, CLAUDE_TOKEN_API_KEY_PREFIX,
+                                        sizeof(CLAUDE_TOKEN_API_KEY_PREFIX)
+                                        - 1,
                                         sizeof(CLAUDE_TOKEN_API_KEY_PREFIX)
                                         - 1))
     {
@@ -283,13 +286,13 @@ claude_change_token_display(void *dst, const claude_json_token_t *value)
 
 static unsigned
 claude_change_is_display(const claude_json_token_t *value, const char *prefix,
-    size_t head)
+    size_t prefix_len, size_t head)
 {
     const unsigned char  *p = value->text.data;
 
     return value->type == CLAUDE_JSON_STRING
            && value->text.len == head + CLAUDE_ELLIPSIS_LEN + CLAUDE_TAIL_LEN
-           && memcmp(p, prefix, strlen(prefix)) == 0
+           && memcmp(p, prefix, prefix_len) == 0
            && claude_base64url(p, head)
            && memcmp(p + head, CLAUDE_ELLIPSIS, CLAUDE_ELLIPSIS_LEN) == 0
            && claude_base64url(p + head + CLAUDE_ELLIPSIS_LEN,

@@ -24,32 +24,35 @@ static void claude_fields_value(claude_fields_t *object,
 static void claude_fields_name(claude_fields_t *object,
     const claude_json_token_t *token);
 static inline uint32_t claude_field_base64_bits(const unsigned char *p,
-    unsigned padding);
+    unsigned padding, uint32_t *all);
 
 
-/* what a digit stands for, and 1; 0: it is none */
+/* 0x80 and what a character stands for; 0: it is none */
 
 static const unsigned char  claude_field_hexes[256] = {
-    ['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5, ['5'] = 6,
-    ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10, ['a'] = 11,
-    ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16
+    ['0'] = 0x80, ['1'] = 0x81, ['2'] = 0x82, ['3'] = 0x83, ['4'] = 0x84,
+    ['5'] = 0x85, ['6'] = 0x86, ['7'] = 0x87, ['8'] = 0x88, ['9'] = 0x89,
+    ['a'] = 0x8a, ['b'] = 0x8b, ['c'] = 0x8c, ['d'] = 0x8d, ['e'] = 0x8e,
+    ['f'] = 0x8f
 };
 
 static const unsigned char  claude_field_base64s[256] = {
-    ['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6,
-    ['G'] = 7, ['H'] = 8, ['I'] = 9, ['J'] = 10, ['K'] = 11,
-    ['L'] = 12, ['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16,
-    ['Q'] = 17, ['R'] = 18, ['S'] = 19, ['T'] = 20, ['U'] = 21,
-    ['V'] = 22, ['W'] = 23, ['X'] = 24, ['Y'] = 25, ['Z'] = 26,
-    ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30, ['e'] = 31,
-    ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
-    ['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41,
-    ['p'] = 42, ['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46,
-    ['u'] = 47, ['v'] = 48, ['w'] = 49, ['x'] = 50, ['y'] = 51,
-    ['z'] = 52, ['0'] = 53, ['1'] = 54, ['2'] = 55, ['3'] = 56,
-    ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60, ['8'] = 61,
-    ['9'] = 62, ['+'] = 63, ['/'] = 64
+    ['A'] = 0x80, ['B'] = 0x81, ['C'] = 0x82, ['D'] = 0x83, ['E'] = 0x84,
+    ['F'] = 0x85, ['G'] = 0x86, ['H'] = 0x87, ['I'] = 0x88, ['J'] = 0x89,
+    ['K'] = 0x8a, ['L'] = 0x8b, ['M'] = 0x8c, ['N'] = 0x8d, ['O'] = 0x8e,
+    ['P'] = 0x8f, ['Q'] = 0x90, ['R'] = 0x91, ['S'] = 0x92, ['T'] = 0x93,
+    ['U'] = 0x94, ['V'] = 0x95, ['W'] = 0x96, ['X'] = 0x97, ['Y'] = 0x98,
+    ['Z'] = 0x99, ['a'] = 0x9a, ['b'] = 0x9b, ['c'] = 0x9c, ['d'] = 0x9d,
+    ['e'] = 0x9e, ['f'] = 0x9f, ['g'] = 0xa0, ['h'] = 0xa1, ['i'] = 0xa2,
+    ['j'] = 0xa3, ['k'] = 0xa4, ['l'] = 0xa5, ['m'] = 0xa6, ['n'] = 0xa7,
+    ['o'] = 0xa8, ['p'] = 0xa9, ['q'] = 0xaa, ['r'] = 0xab, ['s'] = 0xac,
+    ['t'] = 0xad, ['u'] = 0xae, ['v'] = 0xaf, ['w'] = 0xb0, ['x'] = 0xb1,
+    ['y'] = 0xb2, ['z'] = 0xb3, ['0'] = 0xb4, ['1'] = 0xb5, ['2'] = 0xb6,
+    ['3'] = 0xb7, ['4'] = 0xb8, ['5'] = 0xb9, ['6'] = 0xba, ['7'] = 0xbb,
+    ['8'] = 0xbc, ['9'] = 0xbd, ['+'] = 0xbe, ['/'] = 0xbf
 };
+
+#define CLAUDE_FIELD_DIGIT  0x80u
 
 
 claude_rc_t
@@ -162,11 +165,11 @@ claude_fields_name(claude_fields_t *object, const claude_json_token_t *token)
 
 
 unsigned
-claude_field_is(const claude_json_token_t *value, const char *text)
+claude_field_equals(const claude_json_token_t *value, const char *text,
+    size_t len)
 {
-    return value->type == CLAUDE_JSON_STRING
-           && value->text.len == strlen(text)
-           && memcmp(value->text.data, text, value->text.len) == 0;
+    return value->type == CLAUDE_JSON_STRING && value->text.len == len
+           && memcmp(value->text.data, text, len) == 0;
 }
 
 
@@ -183,17 +186,17 @@ claude_field_hex(const claude_json_token_t *value, unsigned char *dst,
     }
 
     p = value->text.data;
-    all = 0;
+    all = CLAUDE_FIELD_DIGIT;
 
     for (i = 0; i < len; i++) {
-        high = claude_field_hexes[p[2 * i]] - 1u;
-        low = claude_field_hexes[p[2 * i + 1]] - 1u;
+        high = claude_field_hexes[p[2 * i]];
+        low = claude_field_hexes[p[2 * i + 1]];
 
-        dst[i] = high << 4 | low;
-        all |= high | low;
+        dst[i] = high << 4 | (low & 0xf);
+        all &= high & low;
     }
 
-    return all <= 0xf;
+    return all != 0;
 }
 
 
@@ -233,19 +236,17 @@ claude_field_base64(const claude_json_token_t *value, unsigned char *dst,
         return 0;
     }
 
-    all = 0;
+    all = CLAUDE_FIELD_DIGIT;
 
     for ( /* void */ ; p < last; p += 4, dst += 3) {
-        bits = claude_field_base64_bits(p, 0);
-        all |= bits;
+        bits = claude_field_base64_bits(p, 0, &all);
 
         dst[0] = bits >> 16;
         dst[1] = bits >> 8;
         dst[2] = bits;
     }
 
-    bits = claude_field_base64_bits(p, padding);
-    all |= bits;
+    bits = claude_field_base64_bits(p, padding, &all);
 
     dst[0] = bits >> 16;
 
@@ -259,23 +260,27 @@ claude_field_base64(const claude_json_token_t *value, unsigned char *dst,
 
     /* what the padding cuts off is zero, or there would be several texts */
 
-    return all <= 0xffffff && (bits & ((1u << 8 * padding) - 1)) == 0;
+    return all && (bits & ((1u << 8 * padding) - 1)) == 0;
 }
 
 
-/* the 24 bits of four characters, or more where these are none */
+/* the 24 bits of four characters; *all becomes 0 where one is none */
 
 static inline uint32_t
-claude_field_base64_bits(const unsigned char *p, unsigned padding)
+claude_field_base64_bits(const unsigned char *p, unsigned padding,
+    uint32_t *all)
 {
     uint32_t  a, b, c, d;
 
-    a = claude_field_base64s[p[0]] - 1u;
-    b = claude_field_base64s[p[1]] - 1u;
-    c = (padding < 2) ? claude_field_base64s[p[2]] - 1u : 0;
-    d = (padding < 1) ? claude_field_base64s[p[3]] - 1u : 0;
+    a = claude_field_base64s[p[0]];
+    b = claude_field_base64s[p[1]];
+    c = (padding < 2) ? claude_field_base64s[p[2]] : CLAUDE_FIELD_DIGIT;
+    d = (padding < 1) ? claude_field_base64s[p[3]] : CLAUDE_FIELD_DIGIT;
 
-    return a << 18 | b << 12 | c << 6 | d | ((a | b | c | d) & 0xff000000);
+    *all &= a & b & c & d;
+
+    return (a << 18) + (b << 12) + (c << 6) + d
+           - CLAUDE_FIELD_DIGIT * (1 << 18 | 1 << 12 | 1 << 6 | 1);
 }
 
 

@@ -54,9 +54,13 @@ claude_rc_t claude_fields_scan(const claude_str_t *line,
     const claude_field_t *fields, unsigned n, void *dst, uint32_t *seen);
 
 
-/* values, each 1 where it is of that form */
+/* values, each 1 where it is of that form; the first where it is this literal */
 
-unsigned claude_field_is(const claude_json_token_t *value, const char *text);
+#define claude_field_is(value, literal)                                       \
+    claude_field_equals(value, literal, sizeof(literal) - 1)
+
+unsigned claude_field_equals(const claude_json_token_t *value,
+    const char *text, size_t len);
 
 /* exactly len bytes as lower-case hexadecimal digits */
 
