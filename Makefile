@@ -77,7 +77,8 @@ deb:	## build the Debian packages into build/deb
 check-packages:	## install packages and image on a bare Debian 12 (minutes)
 	@src/tools/claude-deps.sh check-packages
 	@$(MAKE) --no-print-directory -s deb
-	@exec prove -v t/packages/*.pl
+	@exec prove -v --timer -j2 --rules 'seq=t/packages/image*.pl' \
+	    --rules 'par=**' t/packages/*.pl
 
 bench:	## one table of what everything costs; ROWS="name ..." for some
 	@src/tools/claude-deps.sh bench
