@@ -113,6 +113,17 @@ claude_open(const claude_secrets_t *secrets, const unsigned char *sealed,
 }
 
 
+claude_rc_t
+claude_opens(const claude_secrets_t *secrets, const unsigned char *sealed,
+    size_t len, const unsigned char id[CLAUDE_KEY_ID_LEN],
+    const unsigned char digest[CLAUDE_DIGEST_LEN])
+{
+    size_t  ignored;
+
+    return claude_open(secrets, sealed, len, id, digest, NULL, &ignored);
+}
+
+
 static void
 claude_record_ad(const unsigned char *id, const unsigned char *digest,
     unsigned char ad[CLAUDE_AD_LEN])
@@ -137,6 +148,8 @@ claude_encrypt(const unsigned char *key, const unsigned char *text,
     return CLAUDE_NONCE_LEN + len + CLAUDE_TAG_LEN;
 }
 
+
+/* text may be NULL: then libsodium verifies the tag alone */
 
 static claude_rc_t
 claude_decrypt(const unsigned char *key, const unsigned char *box, size_t len,

@@ -136,5 +136,12 @@ claude_rc_t claude_open(const claude_secrets_t *secrets,
     const unsigned char digest[CLAUDE_DIGEST_LEN],
     unsigned char *token, size_t *token_len);
 
+/* whether claude_open() would, in less time, and the credential stays sealed */
+
+claude_rc_t claude_opens(const claude_secrets_t *secrets,
+    const unsigned char *sealed, size_t len,
+    const unsigned char id[CLAUDE_KEY_ID_LEN],
+    const unsigned char digest[CLAUDE_DIGEST_LEN]);
+
 
 #endif /* CLAUDE_SEAL_H */

@@ -155,30 +155,31 @@ ngx_claude_secrets_check(ngx_claude_store_t *store, claude_record_t *record,
 {
     u_char             token[CLAUDE_TOKEN_MAX];
     size_t             len;
-    ngx_int_t          rc;
+    claude_rc_t        rc;
     claude_secrets_t  *task;
 
     task = &store->secrets[NGX_CLAUDE_SECRETS_TASK];
-    rc = NGX_OK;
 
-    if (claude_open(&task[0], record->sealed, record->sealed_len, record->id,
-                    record->digest, token, &len)
-        != CLAUDE_OK)
+    if (claude_opens(&task[0], record->sealed, record->sealed_len, record->id,
+                     record->digest)
+        == CLAUDE_OK)
     {
-        rc = NGX_DECLINED;
+        return NGX_OK;
+    }
 
-        if (reseal
-            && claude_open(&task[1], record->sealed, record->sealed_len,
-                           record->id, record->digest, token, &len)
-               == CLAUDE_OK)
-        {
-            record->sealed_len = claude_seal(&task[0], token, len, record->id,
-                                             record->digest, record->sealed);
-            rc = NGX_OK;
-        }
+    if (!reseal) {
+        return NGX_DECLINED;
+    }
+
+    rc = claude_open(&task[1], record->sealed, record->sealed_len, record->id,
+                     record->digest, token, &len);
+
+    if (rc == CLAUDE_OK) {
+        record->sealed_len = claude_seal(&task[0], token, len, record->id,
+                                         record->digest, record->sealed);
     }
 
     sodium_memzero(token, CLAUDE_TOKEN_MAX);
 
-    return rc;
+    return (rc == CLAUDE_OK) ? NGX_OK : NGX_DECLINED;
 }
