@@ -27,6 +27,7 @@
 
 typedef struct {
     u_char                    *body;        /* mapped, or NULL */
+    size_t                     len;         /* bytes of it that came */
     size_t                     size;
     ngx_pool_t                *pool;        /* or NULL */
 } ngx_http_claude_body_left_t;
@@ -352,6 +353,7 @@ ngx_http_claude_body_free(ngx_http_claude_ctx_t *ctx)
     ngx_http_claude_body_left_t  left;
 
     left.body = NULL;
+    left.len = ctx->body_len;
     left.size = ctx->body_size;
     left.pool = ctx->pool;
 
@@ -423,8 +425,8 @@ ngx_http_claude_body_left(void *data, ngx_log_t *log)
         return;
     }
 
-    for (done = 0; done < left->size; done += n) {
-        n = ngx_min(left->size - done, NGX_HTTP_CLAUDE_BODY_PIECE);
+    for (done = 0; done < left->len; done += n) {
+        n = ngx_min(left->len - done, NGX_HTTP_CLAUDE_BODY_PIECE);
         (void) madvise(left->body + done, n, MADV_DONTNEED);
     }
 
