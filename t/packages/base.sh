@@ -28,7 +28,8 @@ security=${DEBIAN_SECURITY_MIRROR:-$(mirror_of bookworm-security)}
 
 mkdir -p "$to"
 (umask 077; apt-config dump | grep "^Acquire::" | grep -v "::IndexTargets" \
-    > "$to/apt-host.conf")
+    > "$to/apt-host.conf.$$")
+mv "$to/apt-host.conf.$$" "$to/apt-host.conf"
 [ ! -e "$to/base-bookworm.tar" ] || exit 0
 
 # two tests may want it at once

@@ -47,6 +47,9 @@ sub new {
     push @machines, $self;
     $self->take_archives($packages);
     chmod 0755, $root;
+    # one makes it, the others wait
+    open my $lock, '>', "$plain.lock" or die "$plain.lock: $!\n";
+    flock $lock, LOCK_EX;
     if (-e $plain && -M $plain < -M $base) {
         $self->host('tar', '-xf', $plain, '-C', $root);
         $self->join_network($packages);
