@@ -54,7 +54,7 @@ claude_rc_t claude_fields_scan(const claude_str_t *line,
     const claude_field_t *fields, unsigned n, void *dst, uint32_t *seen);
 
 
-/* values, each 1 where it is of that form; the first where it is this literal */
+/* values, each 1 where it is of that form; the first: this literal */
 
 #define claude_field_is(value, literal)                                       \
     claude_field_equals(value, literal, sizeof(literal) - 1)

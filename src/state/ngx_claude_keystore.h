@@ -156,8 +156,8 @@ ngx_int_t ngx_claude_keystore_apply(ngx_claude_keystore_t *ks,
     const claude_log_pos_t *from, const claude_log_pos_t *to,
     ngx_claude_applied_t *changes, ngx_uint_t n);
 
-/* that a put of this id and digest comes soon: what will be looked at is brought
- * into the cache meanwhile.  Takes no lock, and promises nothing. */
+/* that a put of this id and digest comes soon: what will be looked at is
+ * brought into the cache meanwhile.  Takes no lock, and promises nothing. */
 
 void ngx_claude_keystore_expect(ngx_claude_keystore_t *ks,
     const u_char id[CLAUDE_KEY_ID_LEN],
