@@ -193,7 +193,7 @@ export class Pool {
       (changed, before) => this.#changed(changed, before));
     this.starts++;
     this.#all.add(process);
-    process.start();
+    process.start(this.#queue.length > 0);
     this.#log.debug('process', { pid: process.pid, state: process.state });
   }
 
@@ -271,6 +271,7 @@ export class Pool {
       const waiting = { resolve: settle(resolve), reject: settle(reject) };
       signal.addEventListener('abort', onAbort);
       this.#queue.push(waiting);
+      for (const one of this.#all) one.hurry();
       this.fill();
     });
   }

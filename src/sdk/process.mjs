@@ -2,6 +2,7 @@
 
 import { rm } from 'node:fs/promises';
 
+import { Calm } from './calm.mjs';
 import { Account, costEvent } from './cost.mjs';
 import { Purse } from './credential.mjs';
 import { ToolDesk } from './desk.mjs';
@@ -60,6 +61,7 @@ export class ClaudeProcess {
   #isSet = false;
   #isTold = false;
   #disarmed = false;
+  #calm = null;
   #account = null;
   #desk = null;
   #leave;
@@ -104,8 +106,12 @@ export class ClaudeProcess {
     return this.#child?.pid;
   }
 
-  /** Starts the child and has it parked before it knows of any request. */
-  start() {
+  /**
+   * Starts the child and has it parked before it knows of any request.
+   *
+   * @param {boolean} isWanted whether a request waits for it
+   */
+  start(isWanted) {
     try {
       ({ child: this.#child, dir: this.#dir, pass: this.#pass,
         day: this.day } = this.#launcher.spawn());
@@ -114,6 +120,7 @@ export class ClaudeProcess {
       return;
     }
     const child = this.#child;
+    if (!isWanted && this.alive) this.#calm = new Calm(child.pid);
     this.lasting = this.#pass !== null;
     if (this.lasting) this.#pass.onExcess = () => this.#exceeded();
     child.stdin.on('error', () => {});
@@ -124,6 +131,11 @@ export class ClaudeProcess {
       if (this.state === 'starting') this.halt();
     });
     this.#awaitReady();
+  }
+
+  /** A request waits for it now. */
+  hurry() {
+    this.#calm?.end();
   }
 
   /**
@@ -290,6 +302,7 @@ export class ClaudeProcess {
       }
       stdout.off('data', onData);
       stdout.pause();
+      this.hurry();
       if (seen.includes('"ready"') && this.alive) this.#move('parked');
       else this.halt();
     };
