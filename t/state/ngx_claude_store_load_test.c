@@ -47,7 +47,7 @@ static void
 test_load(void)
 {
     off_t              whole;
-    claude_change_t    one, two;
+    claude_change_t    one, two, bad;
     ngx_claude_store_t  next;
 
     new_file();
@@ -88,6 +88,15 @@ test_load(void)
     is(find(&one), NGX_CLAUDE_KEY_OK, "the zone is as it was");
     is(truncate(path, whole), 0, "that is mended");
 
+    bad = put();
+    bad.record.sealed[bad.record.sealed_len - 1] ^= 1;
+    append(&bad, 1);
+    is(ngx_claude_store_init_zone(&zone, &a), NGX_ERROR,
+       "nor is one with a token that doesn't open");
+    ok(strstr(shim_log(), "keys.jsonl:3 has a token that") != NULL,
+       "it says which");
+    is(truncate(path, whole), 0, "that is mended too");
+
     is(rename(path, moved), 0, "the log is moved away");
     is(open_store(&next, secrets[1]), NGX_OK, "a reload can't tell yet");
     zone.data = &next;
@@ -113,6 +122,15 @@ test_load(void)
     is(open_store(&a, secrets[0]), NGX_OK, "a start");
     is(init_zone(1024 * 1024), NGX_ERROR, "with a digest twice is none");
     ok(strstr(shim_log(), "keys.jsonl:3") != NULL, "it says where too");
+    stop();
+
+    is(truncate(path, whole), 0, "without it");
+    append(&bad, 1);
+    is(open_store(&a, secrets[0]), NGX_OK, "a start");
+    is(init_zone(1024 * 1024), NGX_ERROR,
+       "with a token that doesn't open is none");
+    ok(strstr(shim_log(), "keys.jsonl:3 has a token that") != NULL,
+       "it says which");
     stop();
 
     chmod(path, 0644);
