@@ -1,9 +1,9 @@
 
 /*
  * For LD_PRELOAD: the longest turn of an event loop, from where epoll_wait()
- * returns to where it is called again, in ns: by the clock, among those turns
- * that the kernel didn't interrupt to let others have the core; by the thread's
- * CPU time; and by the clock, of all.  Three numbers of 64 bits in the file
+ * returns to where it is called again, in ns: by the thread's CPU time; by the
+ * clock, among those turns that the kernel didn't interrupt to let others have
+ * the core; and by the clock, of all.  Three numbers of 64 bits in the file
  * that CLAUDE_TURNS names, which whoever reads it sets back.  For an nginx of
  * one worker.
  */
@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 
-enum { ALONE, CPU, CLOCK, KINDS };
+enum { CPU, ALONE, CLOCK, KINDS };
 
 static volatile uint64_t  *longest;
 static int (*real)(int fd, struct epoll_event *events, int max, int timeout);
