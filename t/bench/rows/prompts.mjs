@@ -128,8 +128,8 @@ async function longest(rig, fd, body, n) {
 
 // A prompt of 20 MB has some two thousand turns, of which the longest is one
 // that an interrupt fell into, or much else on a busy machine; one of 64 KB has
-// a handful.  So the ratio is to the longest turn of as many bytes in prompts of
-// 64 KB, which meet as much; that to a single one's is shown beside it.
+// a handful.  So the ratio is to the longest turn of as many bytes in prompts
+// of 64 KB, which meet as much; that to a single one's is shown beside it.
 
 async function turns() {
   const rig = new Rig();
