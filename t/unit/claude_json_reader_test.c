@@ -101,6 +101,12 @@ test_faults(void)
         { claude_string("[,1]"), 1, BYTE },
         { claude_string("[1,,2]"), 3, BYTE },
         { claude_string("[1 2]"), 3, BYTE },
+        { claude_string("[1\"a\"]"), 2, BYTE },
+        { claude_string("[1 \"a\"]"), 3, BYTE },
+        { claude_string("[\"a\"1]"), 4, BYTE },
+        { claude_string("{\"a\":1\"a\":2}"), 6, BYTE },
+        { claude_string("[true\"a\"]"), 5, BYTE },
+        { claude_string("[tru\"a\"]"), 4, BYTE },
         { claude_string("[1}"), 2, BYTE },
         { claude_string("{\"a\":1]"), 6, BYTE },
         { claude_string("{\"a\" 1}"), 5, BYTE },
@@ -279,11 +285,11 @@ test_long(void)
           "{0:1(" A100 "|\"" A100 "\")s1(" A100 "\n|\"" A100 "\\n\")"
           ":1(b\t" A100 "|\"b\\t" A100 "\"){1}1}0" },
         { "[\"" A100 "\\\"\\\\\\/\\b\\f\\n\\r\\t\\u007f\\u0080\\u07fF"
-          "\\u0800\\uFFFF\\ud83d\\uDE00\\u20ac.\"]",
+          "\\u0800\\uFFFF\\ud83d\\uDE00\\udbff\\udfff.\"]",
           "[0s1(" A100 "\"\\/\b\f\n\r\t\x7f\xc2\x80\xdf\xbf\xe0\xa0\x80"
-          "\xef\xbf\xbf\xf0\x9f\x98\x80\xe2\x82\xac.|\"" A100
+          "\xef\xbf\xbf\xf0\x9f\x98\x80\xf4\x8f\xbf\xbf.|\"" A100
           "\\\"\\\\\\/\\b\\f\\n\\r\\t\\u007f\\u0080\\u07fF"
-          "\\u0800\\uFFFF\\ud83d\\uDE00\\u20ac.\")]0" }
+          "\\u0800\\uFFFF\\ud83d\\uDE00\\udbff\\udfff.\")]0" }
     };
 
     trace.stop = 0;
