@@ -20,6 +20,7 @@ use Claude::Docs;
 use Claude::Machine;
 use Claude::Process qw(spawn stop);
 use Claude::Test;
+use Claude::Walk;
 
 plan skip_all => 'only root can boot a Debian' if $>;
 
@@ -119,10 +120,12 @@ my $m = Claude::Machine->new($build);
 my $systemd = $m->boot or BAIL_OUT('no systemd here: ' . read_file($m->{log}));
 note("a Debian with systemd runs after @{[minutes()]}");
 
+my $walk = Claude::Walk->new($build, 'deb');
+
 sub machine {
     my ($name, $text, @more) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    my $got = $m->sh($text, @more);
+    my $got = $walk->step($name, $text, sub { $m->sh($text, @more) });
     is_clean($got, $name);
     return $got;
 }

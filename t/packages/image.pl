@@ -13,6 +13,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 use Claude::Process qw(run spawn read_file wait_until write_file);
+use Claude::Walk;
 use Image qw(docker lines prepare root sh work);
 
 my ($root, $dir) = (root(), work());
@@ -49,6 +50,8 @@ my %blocks;
 my $left = 0;
 $left += @$_ for values %blocks;
 
+my $walk = Claude::Walk->new("$root/build", 'image');
+
 sub block {
     my ($heading, %with) = @_;
     my $text = shift @{ $blocks{$heading} } // die "no command: $heading\n";
@@ -59,7 +62,9 @@ sub block {
     $text =~ s/ -it / -i /;
     $text =~ s/ --no-cache --pull / /g;
     $text = $with{change}->($text) if $with{change};
-    my $got = sh("cd '$dir/checkout'\n$text", $with{input});
+    my $got = $walk->step($heading, $text, sub {
+        sh("cd '$dir/checkout'\n$text", $with{input});
+    });
     my ($what) = lines($text =~ s/\\\n\s*//gr);
     is($got->{status}, 0, substr("$heading: $what", 0, 74))
         or diag "$got->{out}$got->{err}", docker('logs', 'claude')->{err};

@@ -15,6 +15,7 @@ use Time::HiRes qw(time);
 use Claude::Machine;
 use Claude::Process qw(read_file run wait_until);
 use Claude::Test;
+use Claude::Walk;
 
 plan skip_all => 'only root can boot a Debian' if $>;
 plan skip_all => 'there is no clone without .git' unless -e root() . '/.git';
@@ -32,9 +33,17 @@ sub free_port {
 
 my $m = Claude::Machine->new(Claude::Test::build());
 $m->boot or BAIL_OUT('no systemd here: ' . read_file($m->{log}));
+my $walk = Claude::Walk->new(Claude::Test::build(), 'run');
 
-my $got = $m->sh('export DEBIAN_FRONTEND=noninteractive; apt-get -q update; '
-    . $install =~ s/install/install -y --no-install-recommends sudo/r);
+sub walk {
+    my ($text, $code) = @_;
+    return $walk->step('Try it', $text, $code);
+}
+
+my $got = walk($install, sub {
+    $m->sh('export DEBIAN_FRONTEND=noninteractive; apt-get -q update; '
+        . $install =~ s/install/install -y --no-install-recommends sudo/r);
+});
 is($got->{status}, 0, $install) or diag $got->{err};
 
 # a user who may call sudo
@@ -59,7 +68,9 @@ sub as_dev {
         s/\$0/$command/r, undef, %env);
 }
 
-my $cloned = as_dev($clone =~ s/\n//r =~ s/REPOSITORY/\/usr\/src\/repository/r);
+my $cloned = walk($clone, sub {
+    as_dev($clone =~ s/\n//r =~ s/REPOSITORY/\/usr\/src\/repository/r);
+});
 is($cloned->{status}, 0, 'git clone') or diag $cloned->{err};
 
 # in the foreground of its own session, until it is ended
@@ -67,17 +78,24 @@ $m->sh("cd /home/dev/ngx_http_claude_module; setsid @as_dev $make"
     =~ s/\n//r . ' > /var/tmp/out 2> /var/tmp/err < /dev/null &
     echo $! > /var/tmp/pid', undef, %env);
 my $alive = 'kill -0 $(cat /var/tmp/pid)';
-my $said = eval { wait_until(sub {
-    my $out = read_file($m->path('/var/tmp/out')) // '';
-    die "it ended\n" unless $m->sh($alive)->{status} == 0;
-    $out =~ /^Ctrl-C/m && $out;
-}, 'make run', 900) };
-ok($said, 'make run') or diag "$@", $m->sh('cat /var/tmp/out /var/tmp/err')
-    ->{out};
+my $ran = walk($make, sub {
+    my $got = { err => '' };
+    my $said = eval { wait_until(sub {
+        sleep 1;
+        my $out = read_file($m->path('/var/tmp/out')) // '';
+        die "it ended\n" unless $m->sh($alive)->{status} == 0;
+        $out =~ /^Ctrl-C/m;
+    }, 'make run', 900) };
+    $got->{status} = $said ? 0 : 1;
+    $got->{err} = read_file($m->path('/var/tmp/err')) . ($said ? '' : $@);
+    $got->{out} = read_file($m->path('/var/tmp/out'));
+    return $got;
+});
+is($ran->{status}, 0, 'make run') or diag @$ran{qw(out err)};
 
-if ($said) {
-    my ($curl) = $said =~ /^(curl .*)$/m;
-    my $answer = $m->sh($curl // 'false');
+if ($ran->{status} == 0) {
+    my ($curl) = $ran->{out} =~ /^(curl .*)$/m;
+    my $answer = walk($curl // 'false', sub { $m->sh($curl // 'false') });
     like($answer->{out}, qr/"chat\.completion".*demo model/s,
         'the line that it prints is answered') or diag $answer->{err};
     ok($m->pids(qr/^nginx: master/), 'nginx runs');
