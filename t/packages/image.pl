@@ -475,5 +475,7 @@ like($kept, qr/^claude-$_$/m, "$_ stays") for qw(state secrets sdk);
 
 is($left, 0, 'no command of the document was left out');
 forget();
+# images of sources that were changed since
+docker(qw(image prune -f --filter until=24h));
 diag sprintf 'over after %.0f s', time - $began;
 done_testing();
