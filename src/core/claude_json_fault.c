@@ -1,6 +1,8 @@
 
 #include "claude_json_fault.h"
 
+#include "claude_json_unescape.h"
+
 #include <string.h>
 
 
@@ -16,7 +18,6 @@ static const unsigned char *claude_json_bad_number(const unsigned char *p,
     const unsigned char *end);
 static const unsigned char *claude_json_bad_literal(const unsigned char *p,
     const unsigned char *end);
-static unsigned claude_json_unit(const unsigned char *p);
 
 
 void
@@ -231,22 +232,4 @@ claude_json_bad_literal(const unsigned char *p, const unsigned char *end)
     }
 
     return NULL;
-}
-
-
-/* four hexadecimal digits, which yajl has checked */
-
-static unsigned
-claude_json_unit(const unsigned char *p)
-{
-    unsigned  i, unit;
-
-    unit = 0;
-
-    for (i = 0; i < 4; i++) {
-        unit = unit << 4 | ((p[i] <= '9') ? p[i] & 0xfu
-                                          : (p[i] & 0xfu) + 9);
-    }
-
-    return unit;
 }

@@ -10,7 +10,6 @@ static const unsigned char *claude_json_unescape_one(const unsigned char *p,
     unsigned char **dst);
 static const unsigned char *claude_json_unescape_unit(const unsigned char *p,
     unsigned char **dst);
-static unsigned claude_json_hex4(const unsigned char *p);
 
 
 size_t
@@ -109,11 +108,11 @@ claude_json_unescape_unit(const unsigned char *p, unsigned char **dst)
     unsigned char  *to;
 
     to = *dst;
-    c = claude_json_hex4(p);
+    c = claude_json_unit(p);
     p += 4;
 
     if ((c & 0xfc00) == 0xd800) {
-        c = 0x10000 + ((c & 0x3ff) << 10 | (claude_json_hex4(p + 2) & 0x3ff));
+        c = 0x10000 + ((c & 0x3ff) << 10 | (claude_json_unit(p + 2) & 0x3ff));
         p += 6;
     }
 
@@ -144,8 +143,8 @@ claude_json_unescape_unit(const unsigned char *p, unsigned char **dst)
 }
 
 
-static unsigned
-claude_json_hex4(const unsigned char *p)
+unsigned
+claude_json_unit(const unsigned char *p)
 {
     unsigned  i, unit;
 

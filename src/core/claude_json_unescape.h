@@ -1,5 +1,5 @@
 
-/* A JSON string that is found before yajl comes to it. */
+/* JSON strings that are found before yajl comes to them, and escapes. */
 
 
 #ifndef CLAUDE_JSON_UNESCAPE_H
@@ -25,6 +25,10 @@ size_t claude_json_string(const unsigned char *quote,
  */
 
 size_t claude_json_unescape(const claude_str_t *text, unsigned char *dst);
+
+/* what four hexadecimal digits mean, which were found to be such */
+
+unsigned claude_json_unit(const unsigned char *p);
 
 
 #endif /* CLAUDE_JSON_UNESCAPE_H */
