@@ -50,7 +50,7 @@ my %blocks;
 my $left = 0;
 $left += @$_ for values %blocks;
 
-my $walk = Claude::Walk->new("$root/build", 'image');
+my $walk;
 
 sub block {
     my ($heading, %with) = @_;
@@ -155,6 +155,7 @@ sub start_stub {
 
 plan skip_all => 'only root can make containers here' if $>;
 prepare();
+$walk = Claude::Walk->new("$root/build", 'image');
 forget();
 
 my $try = docker('run', '--rm', 'localhost/debian:12-slim', 'true');
