@@ -200,6 +200,10 @@ is($m->sh('claude-keys --version')->{out}, "claude-keys $said\n",
 my $key = read_file($m->path('/root/alice.key')) =~ s/\n//r;
 like($key, qr/^sk-\w{48}$/, 'a key is made');
 follow('nginx');
+# a reload takes a moment, less than it takes anybody to type the next line
+wait_until(sub {
+    IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => 443);
+}, 'nginx on port 443', 60);
 sub answers {
     my ($name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
