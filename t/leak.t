@@ -74,14 +74,15 @@ my @kinds = (
 my @alone = (chat('[[midway]]', @stream), chat('[[garbage]]', @stream));
 
 # sends n requests, each kind in turn; now and then a large one, one whose
-# answer is broken off, and one whose client goes
+# answer is broken off, and one whose client goes. The last one isn't large: a
+# thread frees that a moment later
 sub requests {
     my ($n) = @_;
     my $c = $t->connect;
 
     for my $i (1 .. $n) {
-        my $request = $i % 100 == 0 ? chat($large)
-            : $i % 50 == 0 ? $alone[ ($i / 50) % @alone ]
+        my $request = $i % 100 == 50 ? chat($large)
+            : $i % 50 == 0 ? $alone[ ($i / 100) % @alone ]
             : $i % 25 == 0 ? chat('[[hold]]', @stream)
             : $kinds[ $i % @kinds ];
         my $hold = $i % 25 == 0 && $i % 50;
