@@ -667,6 +667,26 @@ ngx_claude_keystore_give_used(ngx_claude_keystore_t *ks,
 }
 
 
+/* without the lock: more may be used by then, or fewer */
+
+ngx_uint_t
+ngx_claude_keystore_count_used(ngx_claude_keystore_t *ks, ngx_uint_t max)
+{
+    uint32_t                i;
+    ngx_uint_t              n;
+    ngx_claude_keys_shm_t  *shm;
+
+    shm = ks->shm;
+    n = 0;
+
+    for (i = 0; i < shm->words && n < max; i++) {
+        n += __builtin_popcountll(shm->used[i]);
+    }
+
+    return ngx_min(n, max);
+}
+
+
 /*
  * ngx_current_msec is CLOCK_MONOTONIC and thus the same in all processes, give
  * or take the turn of an event loop.  A time further away than the interval

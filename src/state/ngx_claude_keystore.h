@@ -223,6 +223,11 @@ ngx_uint_t ngx_claude_keystore_take_used(ngx_claude_keystore_t *ks,
 void ngx_claude_keystore_give_used(ngx_claude_keystore_t *ks,
     const claude_change_t *uses, ngx_uint_t n);
 
+/* how many there are to take just now, at most max of them; no lock */
+
+ngx_uint_t ngx_claude_keystore_count_used(ngx_claude_keystore_t *ks,
+    ngx_uint_t max);
+
 /* whether the zone is full and what was put of this id is not in it, or not
  * all of it */
 

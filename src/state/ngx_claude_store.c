@@ -195,18 +195,24 @@ ngx_claude_store_tick(ngx_event_t *event)
 static void
 ngx_claude_store_flush(ngx_claude_store_timer_t *timer)
 {
+    ngx_uint_t           n;
     ngx_claude_store_t  *store;
 
     store = timer->store;
 
-    timer->uses = ngx_calloc(NGX_CLAUDE_STORE_USES * sizeof(claude_change_t),
-                             timer->log);
+    n = ngx_claude_keystore_count_used(&store->keystore,
+                                       NGX_CLAUDE_STORE_USES);
+    if (n == 0) {
+        return;
+    }
+
+    timer->uses = ngx_calloc(n * sizeof(claude_change_t), timer->log);
     if (timer->uses == NULL) {
         return;
     }
 
     timer->n = ngx_claude_keystore_take_used(&store->keystore, timer->uses,
-                                             NGX_CLAUDE_STORE_USES);
+                                             n);
     if (timer->n) {
         if (store->ops->append(store, timer->uses, timer->n,
                                ngx_claude_store_flushed, timer)

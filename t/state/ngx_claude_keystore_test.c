@@ -261,12 +261,16 @@ test_used(void)
 
     apply_one(of_key(5, CLAUDE_OP_DELETE, 0));
 
+    is(ngx_claude_keystore_count_used(&ks, 9), 6, "used keys are counted");
+    is(ngx_claude_keystore_count_used(&ks, 4), 4, "up to a bound");
+
     n = ngx_claude_keystore_take_used(&ks, uses, 3);
     is(n, 3, "some used keys are taken");
     n += ngx_claude_keystore_take_used(&ks, uses + n, 5);
     is(n, 5, "then the others, but none that is gone");
     is(uses[4].record.last_used, 104, "with the time of use");
     is(ngx_claude_keystore_take_used(&ks, uses + n, 1), 0, "once");
+    is(ngx_claude_keystore_count_used(&ks, 9), 0, "and count no more");
 
     ngx_claude_keystore_give_used(&ks, uses, 2);
     is(ngx_claude_keystore_take_used(&ks, uses, 8), 2,
