@@ -14,6 +14,7 @@
 
 #include "claude_error.h"
 #include "claude_event.h"
+#include "claude_sse.h"
 
 
 /* a name that clients may ask for, and the model that it stands for; both are
@@ -64,20 +65,14 @@ typedef struct {
 } claude_request_t;
 
 
-/* an answer on its way, whatever the dialect */
+/* an answer on its way, whatever the dialect; first what each delta needs */
 
 typedef struct {
     const claude_request_t *request;
     claude_mem_t          *mem;
-    claude_str_t           id;         /* unique, [A-Za-z0-9_-], without the
-                                        * dialect's prefix ("chatcmpl-") */
-    int64_t                created;    /* seconds since the epoch */
-
-    claude_usage_t         usage;
+    void                  *state;      /* the dialect's own */
     uint64_t               text;       /* bytes of all deltas so far */
-    uint64_t               cost;       /* micro-dollars, where priced */
-    claude_stop_e          stop;
-    claude_fault_t         fault;      /* set when claude_reply_feed() fails */
+
     unsigned               started:1;  /* message_start was seen */
     unsigned               stopped:1;  /* a stop reason was seen */
     unsigned               complete:1; /* message_stop was seen, in order */
@@ -88,7 +83,14 @@ typedef struct {
     unsigned               block;      /* open block's index + 1, or 0 */
     unsigned               next;       /* the least index of the next block */
     claude_block_type_e    block_type;
-    void                  *state;      /* the dialect's own */
+    claude_fault_t         fault;      /* set when claude_reply_feed() fails */
+
+    claude_str_t           id;         /* unique, [A-Za-z0-9_-], without the
+                                        * dialect's prefix ("chatcmpl-") */
+    int64_t                created;    /* seconds since the epoch */
+    claude_usage_t         usage;
+    uint64_t               cost;       /* micro-dollars, where priced */
+    claude_stop_e          stop;
 } claude_reply_t;
 
 
@@ -148,18 +150,21 @@ claude_rc_t claude_reply_init(claude_reply_t *reply, claude_mem_t *mem,
     const claude_str_t *id, int64_t created);
 
 /*
- * The next SSE data of the upstream, in order: reads the event, holds it
- * against the order that the protocol demands (start; blocks one at a time,
- * indices rising; a stop reason; stop), and has the dialect translate it.
- * Pings, unknown events and unknown blocks are skipped, wherever they come.
+ * The next event of the upstream's stream, from *pos up to end, as with
+ * claude_sse_next(): reads it, holds it against the order that the protocol
+ * demands (start; blocks one at a time, indices rising; a stop reason; stop),
+ * and has the dialect translate it.  Pings, unknown events and unknown blocks
+ * are skipped, wherever they come.
  *
- * Anything but CLAUDE_OK ends the answer: reply->fault says why, and every
- * further call is CLAUDE_INVALID.
+ * CLAUDE_AGAIN: all bytes are taken, and no event is left.  Anything else but
+ * CLAUDE_OK ends the answer: reply->fault says why, and every further event is
+ * CLAUDE_INVALID.
  *
  *   CLAUDE_INVALID    the upstream broke the protocol (CLAUDE_ERR_UPSTREAM), or
- *                     sent an error event (any other error).  A message_stop
- *                     without a stop reason, or with null, is the first: that
- *                     is how the SDK ends a stream that was cut.  out holds
+ *                     sent an error event (any other error).  An event above
+ *                     CLAUDE_SSE_MAX is the first, and a message_stop without
+ *                     a stop reason, or with null: that is how the SDK ends a
+ *                     stream that was cut.  out holds
  *                     what earlier events brought, and nothing of this one.
  *   CLAUDE_TOO_LARGE  a whole answer above CLAUDE_REPLY_MAX, or out is full
  *   CLAUDE_NO_MEMORY
@@ -168,6 +173,12 @@ claude_rc_t claude_reply_init(claude_reply_t *reply, claude_mem_t *mem,
  * comes after message_stop is ignored, unread: the client was told already
  * that the answer is whole.
  */
+
+claude_rc_t claude_reply_next(claude_reply_t *reply,
+    const claude_dialect_t *dialect, claude_sse_t *sse,
+    const unsigned char **pos, const unsigned char *end, claude_out_t *out);
+
+/* the same with an event's data */
 
 claude_rc_t claude_reply_feed(claude_reply_t *reply,
     const claude_dialect_t *dialect, const claude_str_t *data,

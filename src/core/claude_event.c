@@ -269,9 +269,7 @@ claude_rc_t
 claude_event_read(const claude_str_t *data, claude_event_t *event,
     claude_usage_t *usage)
 {
-    if (claude_event_read_text(data, event) == CLAUDE_OK
-        || claude_event_read_fast(data, event, usage) == CLAUDE_OK)
-    {
+    if (claude_event_read_fast(data, event, usage) == CLAUDE_OK) {
         return CLAUDE_OK;
     }
 

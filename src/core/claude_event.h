@@ -99,11 +99,10 @@ typedef struct {
 
 /*
  * Reads data, which must stay as long as event is used.  usage is updated in
- * place by the events that carry it, message_start and message_delta.  A text
- * delta in the usual form is recognized by its prefix alone, what is written
- * as programs write it is read by claude_json_scan(), and everything else
- * goes through the JSON reader.  CLAUDE_INVALID: not JSON, not an object, or a
- * known event in which what it must have is missing or of the wrong type:
+ * place by the events that carry it, message_start and message_delta.  What is
+ * written as programs write it is read by claude_json_scan(), everything else
+ * by the JSON reader.  CLAUDE_INVALID: not JSON, not an object, or a known
+ * event in which what it must have is missing or of the wrong type:
  *
  *   message_start        message (an object)
  *   content_block_start  index, content_block.type; of tool_use id and name
@@ -122,18 +121,27 @@ claude_rc_t claude_event_read(const claude_str_t *data, claude_event_t *event,
     claude_usage_t *usage);
 
 /*
- * The three ways that claude_event_read() goes, for what holds them against
- * each other.  The first two take only what the full one would read to the
- * same event and usage; all else, faults among it, is CLAUDE_DECLINED, event
- * undefined then and usage as it was.
+ * The two ways that claude_event_read() goes, for what holds them against each
+ * other.  The first takes only what the full one would read to the same event
+ * and usage; all else, faults among it, is CLAUDE_DECLINED, event undefined
+ * then and usage as it was.
  */
 
-claude_rc_t claude_event_read_text(const claude_str_t *data,
-    claude_event_t *event);
 claude_rc_t claude_event_read_fast(const claude_str_t *data,
     claude_event_t *event, claude_usage_t *usage);
 claude_rc_t claude_event_read_full(const claude_str_t *data,
     claude_event_t *event, claude_usage_t *usage);
+
+/*
+ * Where an event of a stream begins: one that is written, from "event:" to the
+ * empty line, byte by byte as the API writes those that come most, is read in
+ * one pass, and *pos moved behind it.  CLAUDE_DECLINED: it is another, or not
+ * whole; *pos stays.  What is taken, claude_sse_next() and
+ * claude_event_read_full() would read to the same event.
+ */
+
+claude_rc_t claude_event_take(const unsigned char **pos,
+    const unsigned char *end, claude_event_t *event);
 
 
 #endif /* CLAUDE_EVENT_H */

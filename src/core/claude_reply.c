@@ -4,6 +4,9 @@
 #include <string.h>
 
 
+static claude_rc_t claude_reply_event(claude_reply_t *reply,
+    const claude_dialect_t *dialect, const claude_event_t *event,
+    claude_out_t *out);
 static claude_rc_t claude_reply_order(claude_reply_t *reply,
     const claude_event_t *event);
 static claude_rc_t claude_reply_block_start(claude_reply_t *reply,
@@ -32,6 +35,45 @@ claude_reply_init(claude_reply_t *reply, claude_mem_t *mem,
 
 
 claude_rc_t
+claude_reply_next(claude_reply_t *reply, const claude_dialect_t *dialect,
+    claude_sse_t *sse, const unsigned char **pos, const unsigned char *end,
+    claude_out_t *out)
+{
+    claude_rc_t     rc;
+    claude_str_t    data;
+    claude_event_t  event;
+
+    if (reply->fault.err != CLAUDE_ERR_NONE) {
+        return CLAUDE_INVALID;
+    }
+
+    if (reply->complete) {
+        *pos = end;
+        return CLAUDE_AGAIN;
+    }
+
+    if (claude_sse_between(sse)
+        && claude_event_take(pos, end, &event) == CLAUDE_OK)
+    {
+        return claude_reply_event(reply, dialect, &event, out);
+    }
+
+    rc = claude_sse_next(sse, pos, end, &data);
+
+    if (rc == CLAUDE_OK) {
+        return claude_reply_feed(reply, dialect, &data, out);
+    }
+
+    if (rc == CLAUDE_AGAIN) {
+        return CLAUDE_AGAIN;
+    }
+
+    return claude_reply_fail(reply, (rc == CLAUDE_TOO_LARGE) ? CLAUDE_INVALID
+                                                             : rc);
+}
+
+
+claude_rc_t
 claude_reply_feed(claude_reply_t *reply, const claude_dialect_t *dialect,
     const claude_str_t *data, claude_out_t *out)
 {
@@ -48,12 +90,24 @@ claude_reply_feed(claude_reply_t *reply, const claude_dialect_t *dialect,
 
     rc = claude_event_read(data, &event, &reply->usage);
 
-    if (rc == CLAUDE_OK) {
-        rc = claude_reply_order(reply, &event);
+    if (rc != CLAUDE_OK) {
+        return claude_reply_fail(reply, rc);
     }
 
-    if (rc == CLAUDE_OK && claude_reply_wanted(reply, &event)) {
-        rc = dialect->event(reply, &event, out);
+    return claude_reply_event(reply, dialect, &event, out);
+}
+
+
+static claude_rc_t
+claude_reply_event(claude_reply_t *reply, const claude_dialect_t *dialect,
+    const claude_event_t *event, claude_out_t *out)
+{
+    claude_rc_t  rc;
+
+    rc = claude_reply_order(reply, event);
+
+    if (rc == CLAUDE_OK && claude_reply_wanted(reply, event)) {
+        rc = dialect->event(reply, event, out);
 
         if (rc == CLAUDE_OK && out) {
             rc = out->rc;
@@ -64,11 +118,11 @@ claude_reply_feed(claude_reply_t *reply, const claude_dialect_t *dialect,
         return claude_reply_fail(reply, rc);
     }
 
-    if (event.type == CLAUDE_EVENT_BLOCK_STOP) {
+    if (event->type == CLAUDE_EVENT_BLOCK_STOP) {
         reply->block = 0;
     }
 
-    if (event.type == CLAUDE_EVENT_MESSAGE_STOP) {
+    if (event->type == CLAUDE_EVENT_MESSAGE_STOP) {
         reply->complete = 1;
     }
 

@@ -68,6 +68,22 @@ claude_span_string(const unsigned char *p, const unsigned char *end,
         *high |= highs != 0;
     }
 
+    /* the last sixteen bytes again, without those that were seen */
+
+    if (p > start) {
+        stop = claude_span_string_ends(end - CLAUDE_SPAN_STEP, &highs)
+               >> (CLAUDE_SPAN_STEP - (end - p));
+        highs >>= CLAUDE_SPAN_STEP - (end - p);
+
+        if (stop) {
+            *high |= (highs & ((stop & -stop) - 1)) != 0;
+            return p - start + __builtin_ctz(stop);
+        }
+
+        *high |= highs != 0;
+        return end - start;
+    }
+
 #endif
 
     for ( /* void */ ; p < end; p++) {
@@ -101,8 +117,6 @@ claude_span_line(const unsigned char *p, const unsigned char *end)
             return p - start + __builtin_ctz(stop);
         }
     }
-
-    /* the last sixteen bytes again, without those that were seen */
 
     if (p > start) {
         stop = claude_span_line_ends(end - CLAUDE_SPAN_STEP)

@@ -110,6 +110,13 @@ claude_sse_next(claude_sse_t *sse, const unsigned char **pos,
 }
 
 
+unsigned
+claude_sse_between(const claude_sse_t *sse)
+{
+    return sse->state == sse_line && !sse->any && !sse->cr;
+}
+
+
 /* a whole line that isn't empty */
 
 static claude_rc_t

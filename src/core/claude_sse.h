@@ -47,5 +47,9 @@ void claude_sse_init(claude_sse_t *sse, claude_mem_t *mem);
 claude_rc_t claude_sse_next(claude_sse_t *sse, const unsigned char **pos,
     const unsigned char *end, claude_str_t *data);
 
+/* whether the next byte is the first of an event */
+
+unsigned claude_sse_between(const claude_sse_t *sse);
+
 
 #endif /* CLAUDE_SSE_H */

@@ -37,7 +37,6 @@
 #include "../core/claude_messages.h"
 #include "../core/claude_password.h"
 #include "../core/claude_responses.h"
-#include "../core/claude_sse.h"
 #include "../core/claude_trace.h"
 
 
@@ -207,6 +206,40 @@ struct ngx_http_claude_ctx_s {
     const ngx_http_claude_route_t  *route;
     const claude_dialect_t    *dialect;
 
+    /* what each event of a stream needs lies together: between two of them the
+     * kernel and other requests have pushed it out of the caches */
+
+    unsigned                   traced:1;    /* trace is settled */
+    unsigned                   limited:1;   /* limit is filled */
+    unsigned                   rejected:1;  /* by the limit */
+    unsigned                   refused:1;   /* and an event tells of it */
+    unsigned                   checked:1;   /* quota is filled */
+    unsigned                   billed:1;    /* cost is filled */
+    unsigned                   looked_up:1;
+    unsigned                   allowed:1;   /* a checked key: may pass */
+    unsigned                   answered:1;  /* the answer is the module's */
+    unsigned                   paused:1;    /* reading, for a turn */
+    unsigned                   translated:1;
+    unsigned                   status_read:1;
+    unsigned                   is_chunked:1;
+    unsigned                   is_sse:1;
+    unsigned                   closing:1;   /* no keepalive to upstream */
+    unsigned                   eof:1;       /* upstream's body is whole */
+    unsigned                   whole:1;     /* the answer is one document */
+    unsigned                   failed:1;    /* in-band error is written */
+    unsigned                   ended:1;     /* the body's last bytes are */
+    unsigned                   queued:1;
+    unsigned                   timed:1;     /* ttft is filled */
+    unsigned                   noted:1;     /* that an answer began */
+    unsigned                   counting:1;  /* tokens of a request, no more */
+
+    ngx_chain_t               *delivered;   /* a whole answer */
+    ngx_chain_t               *page;        /* instead of nginx's own */
+    ngx_msec_t                 sent;        /* when something last was */
+    ngx_http_chunked_t         chunked;
+    claude_sse_t               sse;
+    claude_reply_t             reply;
+
     /* access */
     ngx_claude_key_t          *key;         /* NULL: not looked up, or bad */
     claude_err_e               key_error;   /* of the look-up */
@@ -246,45 +279,15 @@ struct ngx_http_claude_ctx_s {
                                              * credential */
     ngx_http_claude_window_t  *window;      /* NULL: messages isn't long */
     ngx_http_status_t          status;
-    ngx_http_chunked_t         chunked;
     off_t                      length;      /* -1: by chunks or by close */
     ngx_uint_t                 retry_after; /* seconds, from upstream */
-    claude_sse_t               sse;
-    claude_reply_t             reply;
     claude_out_t               refusal;     /* the body of one */
-    ngx_chain_t               *delivered;   /* a whole answer */
-    ngx_chain_t               *page;        /* instead of nginx's own */
     ngx_msec_t                 ttft;        /* to the first content */
-    ngx_msec_t                 sent;        /* when something last was */
 
     /* open calls of this worker; the ping */
     ngx_queue_t                queue;
     ngx_atomic_uint_t          generation;  /* of the zone, at look-up */
     ngx_event_t                ping;
-
-    unsigned                   traced:1;    /* trace is settled */
-    unsigned                   limited:1;   /* limit is filled */
-    unsigned                   rejected:1;  /* by the limit */
-    unsigned                   refused:1;   /* and an event tells of it */
-    unsigned                   checked:1;   /* quota is filled */
-    unsigned                   billed:1;    /* cost is filled */
-    unsigned                   looked_up:1;
-    unsigned                   allowed:1;   /* a checked key: may pass */
-    unsigned                   answered:1;  /* the answer is the module's */
-    unsigned                   paused:1;    /* reading, for a turn */
-    unsigned                   translated:1;
-    unsigned                   status_read:1;
-    unsigned                   is_chunked:1;
-    unsigned                   is_sse:1;
-    unsigned                   closing:1;   /* no keepalive to upstream */
-    unsigned                   eof:1;       /* upstream's body is whole */
-    unsigned                   whole:1;     /* the answer is one document */
-    unsigned                   failed:1;    /* in-band error is written */
-    unsigned                   ended:1;     /* the body's last bytes are */
-    unsigned                   queued:1;
-    unsigned                   timed:1;     /* ttft is filled */
-    unsigned                   noted:1;     /* that an answer began */
-    unsigned                   counting:1;  /* tokens of a request, no more */
 };
 
 

@@ -219,24 +219,18 @@ claude_rc_t
 ngx_http_claude_feed(ngx_http_claude_ctx_t *ctx, const ngx_str_t *bytes,
     claude_out_t *out)
 {
-    claude_rc_t      rc;
-    claude_str_t     data;
-    const u_char    *pos, *end;
+    claude_rc_t    rc;
+    const u_char  *pos, *end;
 
     pos = bytes->data;
     end = pos + bytes->len;
 
-    while (!ctx->reply.complete) {
+    rc = CLAUDE_OK;
 
-        rc = claude_sse_next(&ctx->sse, &pos, end, &data);
+    while (pos < end && rc == CLAUDE_OK) {
 
-        if (rc == CLAUDE_AGAIN) {
-            break;
-        }
-
-        if (rc == CLAUDE_OK) {
-            rc = claude_reply_feed(&ctx->reply, ctx->dialect, &data, out);
-        }
+        rc = claude_reply_next(&ctx->reply, ctx->dialect, &ctx->sse, &pos,
+                               end, out);
 
         if (ctx->reply.started && !ctx->noted) {
             ctx->noted = 1;
@@ -247,21 +241,17 @@ ngx_http_claude_feed(ngx_http_claude_ctx_t *ctx, const ngx_str_t *bytes,
             ctx->timed = 1;
             ctx->ttft = ngx_http_claude_elapsed(ctx->request);
         }
-
-        if (rc != CLAUDE_OK) {
-            ctx->fault = ctx->reply.fault;
-            ctx->fault.begun = ctx->reply.started;
-
-            if (ctx->fault.err == CLAUDE_ERR_NONE) {
-                ctx->fault.err = (rc == CLAUDE_NO_MEMORY)
-                                 ? CLAUDE_ERR_INTERNAL : CLAUDE_ERR_UPSTREAM;
-            }
-
-            return rc;
-        }
     }
 
-    return CLAUDE_OK;
+    if (rc == CLAUDE_AGAIN) {
+        return CLAUDE_OK;
+    }
+
+    if (rc != CLAUDE_OK) {
+        ctx->fault = ctx->reply.fault;
+    }
+
+    return rc;
 }
 
 

@@ -88,21 +88,23 @@ static void
 feed(call_t *call, const claude_dialect_t *dialect, const unsigned char *data,
     size_t len)
 {
-    claude_str_t          event;
+    claude_out_t         *out;
     unsigned char        *piece;
     const unsigned char  *p;
 
     piece = malloc(len ? len : 1);
     memcpy(piece, data, len);
-    p = piece;
 
-    while (call->rc == CLAUDE_OK
-           && claude_sse_next(&call->sse, &p, piece + len, &event)
-              == CLAUDE_OK)
-    {
-        call->rc = claude_reply_feed(&call->reply, dialect, &event,
-                                     call->request.stream ? &call->out
-                                                          : NULL);
+    p = piece;
+    out = call->request.stream ? &call->out : NULL;
+
+    while (call->rc == CLAUDE_OK) {
+        call->rc = claude_reply_next(&call->reply, dialect, &call->sse, &p,
+                                     piece + len, out);
+    }
+
+    if (call->rc == CLAUDE_AGAIN) {
+        call->rc = CLAUDE_OK;
     }
 
     memset(piece, '#', len);

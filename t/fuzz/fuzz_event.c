@@ -1,10 +1,11 @@
 
 /*
- * The fast paths of an event against the full one: what they take, the full
+ * The quick ways to read an event against the full one: what they take, that
  * one reads to the same; and what any gives can be pasted into another JSON
  * string.  The input is read as it is, and as the text of a delta.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 
 
 static void compare(const unsigned char *data, size_t len);
+static void take(const unsigned char *data, size_t len);
 static void paste(const claude_str_t *data, const claude_str_t *slice);
 static claude_rc_t one_string(void *ctx, const claude_json_token_t *token);
 
@@ -30,11 +32,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memcpy(event, data, size);
     compare(event, size);
+    take(event, size);
 
     memcpy(event, head, sizeof(head) - 1);
     memcpy(event + sizeof(head) - 1, data, size);
     memcpy(event + sizeof(head) - 1 + size, "\"}}", 3);
     compare(event, size + sizeof(head) + 2);
+    take(event, size + sizeof(head) + 2);
 
     free(event);
 
@@ -61,12 +65,6 @@ compare(const unsigned char *data, size_t len)
 
     if (rc != CLAUDE_OK && memcmp(&usage, &before, sizeof(usage)) != 0) {
         abort();
-    }
-
-    if (claude_event_read_text(&str, &event) == CLAUDE_OK) {
-        if (rc != CLAUDE_OK || memcmp(&event, &full, sizeof(event)) != 0) {
-            abort();
-        }
     }
 
     if (claude_event_read_fast(&str, &event, &before) == CLAUDE_OK) {
@@ -98,6 +96,49 @@ compare(const unsigned char *data, size_t len)
     }
 
     free((unsigned char *) str.data);
+}
+
+
+/* as an event of a stream, by each name that may be taken */
+
+static void
+take(const unsigned char *data, size_t len)
+{
+    int                   n;
+    size_t                i;
+    claude_str_t          str;
+    claude_event_t        event, full;
+    claude_usage_t        usage;
+    unsigned char        *stream;
+    const unsigned char  *pos;
+
+    static const char  *names[] = {
+        "content_block_delta", "content_block_start", "content_block_stop",
+        "message_stop"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        stream = malloc(len + 64);
+        n = sprintf((char *) stream, "event: %s\ndata: ", names[i]);
+
+        str.data = stream + n;
+        str.len = len;
+        memcpy(stream + n, data, len);
+        memcpy(stream + n + len, "\n\n", 2);
+
+        pos = stream;
+        memset(&usage, 0, sizeof(claude_usage_t));
+
+        if (claude_event_take(&pos, stream + n + len + 2, &event) == CLAUDE_OK
+            && (pos != stream + n + len + 2
+                || claude_event_read_full(&str, &full, &usage) != CLAUDE_OK
+                || memcmp(&event, &full, sizeof(event)) != 0))
+        {
+            abort();
+        }
+
+        free(stream);
+    }
 }
 
 

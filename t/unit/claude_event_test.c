@@ -1,5 +1,5 @@
 
-/* events of a Messages stream, by the fast path and the full one */
+/* events of a Messages stream */
 
 #include "tap.h"
 
@@ -15,7 +15,6 @@ typedef struct {
 
 static void events(void);
 static void invalid(void);
-static void fast(void);
 static void usage(void);
 static void cut(void);
 static void print_str(char *buf, size_t size, const char *name,
@@ -272,130 +271,11 @@ static const case_t  invalid_table[] = {
 };
 
 
-/* text deltas: whether the fast path takes them; the full one does */
-
-static const case_t  fast_table[] = {
-    { "empty", claude_string(DELTA "\"}}"), "text" },
-    { "ASCII", claude_string(DELTA "Hello, world\"}}"), "text" },
-    { "DEL", claude_string(DELTA "\x7f\"}}"), "text" },
-    { "two, three, four bytes",
-      claude_string(DELTA "\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"}}"),
-      "text" },
-    { "all short escapes",
-      claude_string(DELTA "\\\"\\\\\\/\\b\\f\\n\\r\\t\"}}"), "text" },
-    { "an escape of each kind among eights",
-      claude_string(DELTA "abcdefg\\nabcdef\\u00e9abcdefghijk\\\"\"}}"),
-      "text" },
-    { "hex in both cases", claude_string(DELTA "\\u00Ff\\uABCD\"}}"),
-      "text" },
-    { "\\u0000", claude_string(DELTA "\\u0000\"}}"), "text" },
-    { "a surrogate pair", claude_string(DELTA "\\ud83d\\ude00\"}}"), "text" },
-    { "the highest pair", claude_string(DELTA "\\uDBFF\\uDFFF\"}}"), "text" },
-    { "an index of four digits",
-      claude_string("{\"type\":\"content_block_delta\",\"index\":9876,"
-                    "\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}"),
-      "text" },
-    { "an index of five digits",
-      claude_string("{\"type\":\"content_block_delta\",\"index\":12345,"
-                    "\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}"),
-      "fast" },
-    { "a space", claude_string(DELTA "a\"} }"), "full" },
-    { "a space behind", claude_string(DELTA "a\"}} "), "full" },
-    { "another name", claude_string(DELTA "a\",\"x\":\"\"}}"), "fast" },
-    { "a tool's input",
-      claude_string("{\"type\":\"content_block_delta\",\"index\":1,"
-                    "\"delta\":{\"type\":\"input_json_delta\","
-                    "\"partial_json\":\"{\\\"a\\\":\\\"\xc3\xa9\"}}"),
-      "fast" },
-    { "a start as it is",
-      claude_string("{\"type\":\"message_start\",\"message\":{\"id\":"
-                    "\"msg_1\",\"type\":\"message\",\"content\":[],"
-                    "\"model\":\"claude-x\",\"stop_reason\":null,"
-                    "\"usage\":{\"input_tokens\":12,\"cache_creation\":"
-                    "{\"ephemeral_5m_input_tokens\":0},"
-                    "\"output_tokens\":1}}}"),
-      "fast" },
-    { "an end as it is",
-      claude_string("{\"type\":\"message_delta\",\"delta\":{"
-                    "\"stop_reason\":\"end_turn\",\"stop_sequence\":null},"
-                    "\"usage\":{\"output_tokens\":200}}"),
-      "fast" },
-    { "numbers",
-      claude_string("{\"type\":\"ping\",\"a\":[0,-0,-1,0.5,-10.25,"
-                    "123456789012345]}"),
-      "fast" },
-    { "words", claude_string("{\"type\":\"ping\",\"a\":[true,false,null]}"),
-      "fast" },
-    { "eight deep",
-      claude_string("{\"type\":\"ping\",\"a\":[[[[[[[]]]]]]]}"), "fast" },
-    { "nine deep",
-      claude_string("{\"type\":\"ping\",\"a\":[[[[[[[[]]]]]]]]}"), "full" },
-    { "a name that other objects have",
-      claude_string("{\"type\":\"ping\",\"a\":{\"type\":1,\"a\":2},"
-                    "\"b\":{\"a\":3}}"),
-      "fast" },
-    { "an escape in a name",
-      claude_string("{\"type\":\"ping\",\"\\u0061\":1}"), "full" },
-    { "an escape in a type",
-      claude_string("{\"type\":\"pin\\u0067\"}"), "full" },
-    { "an exponent", claude_string("{\"type\":\"ping\",\"a\":1e2}"),
-      "full" },
-    { "many digits",
-      claude_string("{\"type\":\"ping\",\"a\":123456789012345678}"),
-      "full" }
-};
-
-
-/* the fast path leaves these to the full one, which refuses them */
-
-static const case_t  declined_table[] = {
-    { "nothing", { 0, (const unsigned char *) "" }, "" },
-    { "no object", claude_string("5"), "" },
-    { "cut in a name", claude_string("{\"typ"), "" },
-    { "cut before a value", claude_string("{\"type\":"), "" },
-    { "cut in a value", claude_string("{\"type\":\"ping"), "" },
-    { "cut in a word", claude_string("{\"type\":\"ping\",\"a\":nul"), "" },
-    { "cut before the end", claude_string("{\"type\":\"ping\""), "" },
-    { "bytes behind", claude_string("{\"type\":\"ping\"}}"), "" },
-    { "a name twice",
-      claude_string("{\"type\":\"ping\",\"a\":1,\"a\":2}"), "" },
-    { "a name twice, deeper",
-      claude_string("{\"type\":\"ping\",\"a\":{\"b\":1,\"c\":2,\"b\":3}}"),
-      "" },
-    { "no value", claude_string("{\"type\":\"ping\",\"a\":}"), "" },
-    { "no name", claude_string("{\"type\":\"ping\",}"), "" },
-    { "no comma", claude_string("{\"type\":\"ping\"\"a\":1}"), "" },
-    { "a comma too many", claude_string("{\"type\":\"ping\",\"a\":[1,]}"),
-      "" },
-    { "a leading zero", claude_string("{\"type\":\"ping\",\"a\":01}"), "" },
-    { "a bare minus", claude_string("{\"type\":\"ping\",\"a\":-}"), "" },
-    { "no digit before the point",
-      claude_string("{\"type\":\"ping\",\"a\":.5}"), "" },
-    { "no digit behind the point",
-      claude_string("{\"type\":\"ping\",\"a\":5.}"), "" },
-    { "two points", claude_string("{\"type\":\"ping\",\"a\":1.2.3}"), "" },
-    { "a bad escape", claude_string("{\"type\":\"ping\",\"a\":\"\\x\"}"),
-      "" },
-    { "a lone surrogate",
-      claude_string("{\"type\":\"ping\",\"a\":\"\\ud800\"}"), "" },
-    { "a control byte",
-      claude_string("{\"type\":\"ping\",\"a\":\"\x01\"}"), "" },
-    { "malformed UTF-8",
-      claude_string("{\"type\":\"ping\",\"a\":\"\xc3\"}"), "" },
-    { "malformed UTF-8 in a name",
-      claude_string("{\"type\":\"ping\",\"\xff\":1}"), "" }
-};
-
-
-
-
-
 int
 main(void)
 {
     events();
     invalid();
-    fast();
     usage();
     cut();
 
@@ -478,59 +358,6 @@ invalid(void)
 
         is(claude_event_read(&t->data, &event, &count), CLAUDE_INVALID,
            "refused: %s", t->name);
-    }
-}
-
-
-static void
-fast(void)
-{
-    size_t           i;
-    const char      *path;
-    const case_t    *t;
-    claude_event_t   event, full;
-    claude_usage_t   count, fast;
-
-    for (i = 0; i < sizeof(fast_table) / sizeof(case_t); i++) {
-        t = &fast_table[i];
-
-        memset(&event, 0xee, sizeof(claude_event_t));
-        memset(&full, 0x55, sizeof(claude_event_t));
-        memset(&count, 0, sizeof(claude_usage_t));
-        memset(&fast, 0, sizeof(claude_usage_t));
-
-        is(claude_event_read_full(&t->data, &full, &count), CLAUDE_OK,
-           "the full path reads: %s", t->name);
-
-        if (claude_event_read_text(&t->data, &event) == CLAUDE_OK) {
-            path = "text";
-            is_mem(&event, sizeof(event), &full, sizeof(full),
-                   "the same text: %s", t->name);
-
-        } else {
-            path = "full";
-        }
-
-        if (claude_event_read_fast(&t->data, &event, &fast) == CLAUDE_OK) {
-            path = (path[0] == 't') ? path : "fast";
-            is_mem(&event, sizeof(event), &full, sizeof(full),
-                   "the same event: %s", t->name);
-            is_mem(&fast, sizeof(fast), &count, sizeof(count),
-                   "the same usage: %s", t->name);
-        }
-
-        is_str(path, t->expected, "the path taken: %s", t->name);
-    }
-
-    for (i = 0; i < sizeof(declined_table) / sizeof(case_t); i++) {
-        t = &declined_table[i];
-
-        is(claude_event_read_text(&t->data, &event), CLAUDE_DECLINED,
-           "no text: %s", t->name);
-        is(claude_event_read_fast(&t->data, &event, &count), CLAUDE_DECLINED,
-           "declined: %s", t->name);
-        is(claude_event_read_full(&t->data, &event, &count), CLAUDE_INVALID,
-           "refused by the full path: %s", t->name);
     }
 }
 

@@ -113,7 +113,6 @@ feed(call_t *call, const claude_dialect_t *dialect, const unsigned char *data,
     size_t len)
 {
     claude_out_t         *out;
-    claude_str_t          event;
     unsigned char        *piece;
     const unsigned char  *p;
 
@@ -123,11 +122,13 @@ feed(call_t *call, const claude_dialect_t *dialect, const unsigned char *data,
     p = piece;
     out = call->request.stream ? &call->out : NULL;
 
-    while (call->rc == CLAUDE_OK
-           && claude_sse_next(&call->sse, &p, piece + len, &event)
-              == CLAUDE_OK)
-    {
-        call->rc = claude_reply_feed(&call->reply, dialect, &event, out);
+    while (call->rc == CLAUDE_OK) {
+        call->rc = claude_reply_next(&call->reply, dialect, &call->sse, &p,
+                                     piece + len, out);
+    }
+
+    if (call->rc == CLAUDE_AGAIN) {
+        call->rc = CLAUDE_OK;
     }
 
     memset(piece, '#', len);

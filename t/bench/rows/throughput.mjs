@@ -7,7 +7,7 @@
 // requests a second are taken there.
 
 import { join } from 'node:path';
-import { Rig, cpu, median, root, run } from '../rig.mjs';
+import { Rig, busy, median, root, run } from '../rig.mjs';
 
 const ROUNDS = 5;
 const SECONDS = 3;
@@ -25,7 +25,7 @@ const kinds = [
 
 export function load(rig, url, text, seconds = SECONDS,
   connections = CONNECTIONS) {
-  const workers = () => rig.workers.reduce((sum, pid) => sum + cpu(pid), 0);
+  const workers = () => rig.workers.reduce((sum, pid) => sum + busy(pid), 0);
   const before = workers();
   process.env.BENCH_BODY = text;
   process.env.BENCH_KEY = rig.key;
