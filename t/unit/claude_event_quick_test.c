@@ -167,6 +167,15 @@ static const case_t  declined_table[] = {
       claude_string("{\"type\":\"ping\",\"a\":\"\x01\"}"), "" },
     { "malformed UTF-8",
       claude_string("{\"type\":\"ping\",\"a\":\"\xc3\"}"), "" },
+    { "malformed UTF-8 in a delta", claude_string(DELTA "\xc3\"}}"), "" },
+    { "a lone surrogate in a delta", claude_string(DELTA "\\ud800\"}}"), "" },
+    { "a bad escape in a delta", claude_string(DELTA "\\x\"}}"), "" },
+    { "a control byte in a delta", claude_string(DELTA "\x1f\"}}"), "" },
+    { "a quote in a delta", claude_string(DELTA "\"\"}}"), "" },
+    { "an index with a zero before it",
+      claude_string("{\"type\":\"content_block_stop\",\"index\":01}"), "" },
+    { "an index that is none",
+      claude_string("{\"type\":\"content_block_stop\",\"index\":}"), "" },
     { "malformed UTF-8 in a name",
       claude_string("{\"type\":\"ping\",\"\xff\":1}"), "" }
 };
