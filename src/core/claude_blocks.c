@@ -21,7 +21,7 @@ void
 claude_blocks_init(claude_blocks_t *blocks, claude_mem_t *mem,
     claude_request_t *request, size_t max)
 {
-    memset(blocks, 0, sizeof(claude_blocks_t));
+    memset(blocks, 0, offsetof(claude_blocks_t, hash));
 
     blocks->request = request;
 

@@ -49,14 +49,18 @@ typedef struct {
     size_t                 count;       /* blocks written in it */
     unsigned               user:1;      /* the user has said something */
 
-    claude_str_t           calls[CLAUDE_BLOCKS_CALLS];
     unsigned               ncalls;
     unsigned               waiting;     /* those without a result; data of
                                          * the others is NULL */
 
+    /* from here on nothing is cleared by claude_blocks_init(): thousands of
+     * bytes, of which most requests need none */
     crypto_generichash_state  hash;
+    claude_str_t           calls[CLAUDE_BLOCKS_CALLS];
 } claude_blocks_t;
 
+
+/* may be the last of a larger object, which then needn't be cleared either */
 
 void claude_blocks_init(claude_blocks_t *blocks, claude_mem_t *mem,
     claude_request_t *request, size_t max);

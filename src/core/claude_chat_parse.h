@@ -101,7 +101,6 @@ typedef enum {
 typedef struct {
     claude_parse_t         parse;       /* the first */
 
-    claude_blocks_t        blocks;
     claude_out_t           calls;       /* of the message that is read */
     claude_out_t           stops;
     claude_tools_t         tools;
@@ -142,6 +141,8 @@ typedef struct {
     claude_str_t           temperature; /* as written; len 0: the default */
     claude_str_t           top_p;
     const char            *effort;      /* Anthropic's name, or NULL */
+
+    claude_blocks_t        blocks;      /* the last */
 } claude_chat_parse_t;
 
 

@@ -63,7 +63,7 @@ static void
 claude_chat_init(claude_chat_parse_t *chat, claude_mem_t *mem,
     claude_request_t *request, size_t max)
 {
-    memset(chat, 0, sizeof(claude_chat_parse_t));
+    memset(chat, 0, offsetof(claude_chat_parse_t, blocks));
 
     chat->parse.mem = mem;
     chat->parse.request = request;

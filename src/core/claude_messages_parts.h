@@ -118,8 +118,7 @@ typedef struct {
 
 
 struct claude_messages_parse_s {
-    claude_parse_t         parse;
-    claude_blocks_t        blocks;
+    claude_parse_t         parse;       /* the first */
 
     claude_out_t           tools;
     claude_out_t           stops;
@@ -164,6 +163,8 @@ struct claude_messages_parse_s {
     const char            *choice;      /* its type, or NULL */
     claude_parse_text_t    choice_name;
     claude_str_t           schema;      /* of output_config.format */
+
+    claude_blocks_t        blocks;      /* the last */
 };
 
 

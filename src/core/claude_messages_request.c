@@ -49,7 +49,7 @@ claude_messages_read(claude_mem_t *mem, const unsigned char *body, size_t len,
     claude_rc_t              rc;
     claude_messages_parse_t  m;
 
-    memset(&m, 0, sizeof(claude_messages_parse_t));
+    memset(&m, 0, offsetof(claude_messages_parse_t, blocks));
 
     m.parse.mem = mem;
     m.parse.models = models;

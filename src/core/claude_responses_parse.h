@@ -75,7 +75,6 @@ struct claude_responses_tool_s {
 
 typedef struct {
     claude_parse_t         parse;       /* the first */
-    claude_blocks_t        blocks;
     claude_responses_facts_t *facts;
 
     claude_responses_in_t  item;
@@ -105,6 +104,8 @@ typedef struct {
     unsigned               has_input:1;
     unsigned               reasoning:1; /* some thinking was asked for */
     unsigned               no_thinking:1;
+
+    claude_blocks_t        blocks;      /* the last */
 } claude_responses_parse_t;
 
 

@@ -67,7 +67,7 @@ static claude_rc_t
 claude_responses_init(claude_responses_parse_t *self, claude_mem_t *mem,
     claude_request_t *request, size_t max)
 {
-    memset(self, 0, sizeof(claude_responses_parse_t));
+    memset(self, 0, offsetof(claude_responses_parse_t, blocks));
 
     self->parse.mem = mem;
 
