@@ -9,6 +9,8 @@
 #define CLAUDE_OUT_CHUNK_MAX  65536
 
 
+static void claude_out_put_parts(claude_out_t *out, const unsigned char *p,
+    size_t len);
 static void claude_out_absorb(claude_out_t *out, claude_out_t *from);
 static unsigned claude_out_fits(claude_out_t *out, size_t len);
 static claude_piece_t *claude_out_piece(claude_out_t *out);
@@ -37,29 +39,35 @@ claude_out_init_chunk(claude_out_t *out, claude_mem_t *mem, size_t max,
 }
 
 
+/* memcpy() wants data even of no bytes */
+
 void
 claude_out_put(claude_out_t *out, const void *data, size_t len)
 {
-    size_t                n;
-    const unsigned char  *p;
-
-    /* memcpy() wants data even of no bytes */
-
     if (len == 0 || !claude_out_fits(out, len)) {
         return;
     }
 
-    if (out->open != NULL && len <= (size_t) (out->end - out->pos)) {
-        memcpy(out->pos, data, len);
-
-        out->pos += len;
-        out->open->str.len += len;
-        out->size += len;
-
+    if (out->open == NULL || len > (size_t) (out->end - out->pos)) {
+        claude_out_put_parts(out, data, len);
         return;
     }
 
-    p = data;
+    memcpy(out->pos, data, len);
+
+    out->pos += len;
+    out->open->str.len += len;
+    out->size += len;
+}
+
+
+/* what doesn't fit into the open piece; apart, so that the usual way has no
+ * registers to save for it */
+
+static void __attribute__((noinline))
+claude_out_put_parts(claude_out_t *out, const unsigned char *p, size_t len)
+{
+    size_t  n;
 
     while (len) {
         if (out->open == NULL || out->pos == out->end) {
