@@ -10,6 +10,7 @@
 #include <linux/posix_acl_xattr.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -149,6 +150,25 @@ claude_file_secret_reason(claude_secret_rc_e rc)
     }
 
     return "is in an unknown state";
+}
+
+
+unsigned char *
+claude_file_buffer(void)
+{
+    void  *p;
+
+    p = mmap(NULL, CLAUDE_FILE_BUFFER, PROT_READ|PROT_WRITE,
+             MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+
+    return (p == MAP_FAILED) ? NULL : p;
+}
+
+
+void
+claude_file_buffer_free(unsigned char *buf)
+{
+    (void) munmap(buf, CLAUDE_FILE_BUFFER);
 }
 
 

@@ -39,6 +39,17 @@ claude_secret_rc_e claude_file_open_secret(const char *path, int *fd);
 
 const char *claude_file_secret_reason(claude_secret_rc_e rc);
 
+/*
+ * CLAUDE_FILE_BUFFER bytes to read or write a file through, or NULL.  They go
+ * back to the system when they are freed: each of a pool's threads would keep
+ * them otherwise, in an arena of its own.
+ */
+
+#define CLAUDE_FILE_BUFFER  65536
+
+unsigned char *claude_file_buffer(void);
+void claude_file_buffer_free(unsigned char *buf);
+
 /* reads on to the end of the file, or until size bytes are there; how many, or
  * -1 with errno */
 

@@ -24,7 +24,7 @@ typedef struct {
     int                    fd;
     off_t                  offset;      /* of buf in the new file */
     size_t                 len;
-    unsigned char         *buf;         /* CLAUDE_LOG_BUFFER */
+    unsigned char         *buf;         /* CLAUDE_FILE_BUFFER */
     unsigned               renamed:1;
     claude_live_log_t      log;         /* of the old file */
     claude_log_error_t    *error;
@@ -85,7 +85,7 @@ claude_log_rewrite(const char *path, unsigned wait_ms,
         return claude_log_fail_sys(error, "can't be opened");
     }
 
-    compact.buf = malloc(CLAUDE_LOG_BUFFER);
+    compact.buf = claude_file_buffer();
 
     if (compact.buf == NULL) {
         return claude_log_fail(error, CLAUDE_NO_MEMORY, 0,
@@ -102,7 +102,7 @@ claude_log_rewrite(const char *path, unsigned wait_ms,
     }
 
     claude_live_log_free(&compact.log);
-    free(compact.buf);
+    claude_file_buffer_free(compact.buf);
 
     return rc;
 }
@@ -354,7 +354,7 @@ claude_compact_put(claude_compact_t *compact, const claude_str_t *line)
 {
     claude_rc_t  rc;
 
-    if (CLAUDE_LOG_BUFFER - compact->len < line->len) {
+    if (CLAUDE_FILE_BUFFER - compact->len < line->len) {
         rc = claude_compact_flush(compact);
 
         if (rc != CLAUDE_OK) {

@@ -56,7 +56,7 @@ claude_log_copy_lines(const claude_log_file_t *file,
     claude_rc_t     rc;
     unsigned char  *buf;
 
-    buf = malloc(CLAUDE_LOG_BUFFER);
+    buf = claude_file_buffer();
 
     if (buf == NULL) {
         return claude_log_fail(error, CLAUDE_NO_MEMORY, 0,
@@ -69,7 +69,7 @@ claude_log_copy_lines(const claude_log_file_t *file,
          offset += n)
     {
         size = file->st.st_size - offset;
-        size = (size < CLAUDE_LOG_BUFFER) ? size : CLAUDE_LOG_BUFFER;
+        size = (size < CLAUDE_FILE_BUFFER) ? size : CLAUDE_FILE_BUFFER;
 
         n = pread(file->fd, buf, size, offset);
 
@@ -88,7 +88,7 @@ claude_log_copy_lines(const claude_log_file_t *file,
         }
     }
 
-    free(buf);
+    claude_file_buffer_free(buf);
 
     return rc;
 }

@@ -1,5 +1,6 @@
 
 #include "claude_log_file.h"
+#include "claude_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -238,7 +239,7 @@ claude_log_scan(const claude_log_file_t *file, uint64_t end,
     claude_rc_t     rc;
     unsigned char  *buf;
 
-    buf = malloc(CLAUDE_LOG_BUFFER);
+    buf = claude_file_buffer();
 
     if (buf == NULL) {
         return claude_log_fail(error, CLAUDE_NO_MEMORY, 0,
@@ -248,8 +249,8 @@ claude_log_scan(const claude_log_file_t *file, uint64_t end,
     left = max ? max : UINT64_MAX;
 
     for ( ;; ) {
-        len = (end - pos->offset < CLAUDE_LOG_BUFFER) ? end - pos->offset
-                                                      : CLAUDE_LOG_BUFFER;
+        len = (end - pos->offset < CLAUDE_FILE_BUFFER) ? end - pos->offset
+                                                       : CLAUDE_FILE_BUFFER;
 
         rc = claude_log_pread(file->fd, buf, len, pos->offset, &len, error);
 
@@ -279,7 +280,7 @@ claude_log_scan(const claude_log_file_t *file, uint64_t end,
         }
     }
 
-    free(buf);
+    claude_file_buffer_free(buf);
 
     return rc;
 }

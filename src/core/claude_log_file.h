@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 
 
-#define CLAUDE_LOG_BUFFER  65536
-
 /* a line as it is written, and what claude_out_t needs beside it */
 
 #define CLAUDE_LINE_BUF    (CLAUDE_LINE_MAX + 64)

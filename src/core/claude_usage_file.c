@@ -14,7 +14,6 @@
 
 
 #define CLAUDE_USAGE_SUFFIX  ".usage"
-#define CLAUDE_USAGE_BUFFER  65536
 #define CLAUDE_USAGE_TRIES   100        /* files replaced while they are opened
                                          * and turns of waiting for a lock */
 #define CLAUDE_USAGE_POLL    (CLAUDE_USAGE_WAIT / CLAUDE_USAGE_TRIES)
@@ -204,7 +203,7 @@ claude_usage_scan(claude_usage_file_t *file, uint32_t day,
     claude_str_t    text;
     unsigned char  *buf, *lf;
 
-    buf = malloc(CLAUDE_USAGE_BUFFER);
+    buf = claude_file_buffer();
 
     if (buf == NULL) {
         return claude_usage_fail(error, CLAUDE_NO_MEMORY, day,
@@ -217,7 +216,7 @@ claude_usage_scan(claude_usage_file_t *file, uint32_t day,
 
     while (rc == CLAUDE_OK) {
 
-        n = claude_file_read(file->fd, buf + len, CLAUDE_USAGE_BUFFER - len);
+        n = claude_file_read(file->fd, buf + len, CLAUDE_FILE_BUFFER - len);
 
         if (n == -1) {
             rc = claude_usage_fail_sys(error, day, "can't be read");
@@ -248,7 +247,7 @@ claude_usage_scan(claude_usage_file_t *file, uint32_t day,
 
         /* a line that fills the buffer is none of ours */
 
-        if (used == 0 && len == CLAUDE_USAGE_BUFFER) {
+        if (used == 0 && len == CLAUDE_FILE_BUFFER) {
             *damaged += !skip;
             skip = 1;
             used = len;
@@ -258,7 +257,7 @@ claude_usage_scan(claude_usage_file_t *file, uint32_t day,
         len -= used;
     }
 
-    free(buf);
+    claude_file_buffer_free(buf);
 
     return rc;
 }
