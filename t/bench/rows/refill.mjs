@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { cpu, median } from '../rig.mjs';
 import { KEPT, stub, withSdk } from '../sdk_rig.mjs';
 
-const ROUNDS = 5;
+const ROUNDS = 12;
 const POOL = 2;
-const TURNS = 6;
+const TURNS = 6;                        // of a round
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -61,11 +61,11 @@ async function refilling(rig, kept, body) {
 
 const kinds = [
   ['a stream of 200 deltas, 5 ms apart',
-    (talk) => talk.turn(stub('deltas=200 delay=5'))],
+    async (talk) => [await talk.turn(stub('deltas=200 delay=5'))]],
   ['a turn of a kept conversation', async (talk) => {
     const times = [];
     for (let i = 0; i < TURNS; i++) times.push(await talk.turn(`Turn ${i}.`));
-    return median(times);
+    return times;
   }],
 ];
 
@@ -82,8 +82,8 @@ export async function rows() {
         const { starts } = await rig.health();
         for (let i = 0; i < ROUNDS; i++) {
           while ((await rig.health()).parked < POOL) await pause(50);
-          alone.push(await body(talk));
-          beside.push(await refilling(rig, kept, () => body(talk)));
+          alone.push(...await body(talk));
+          beside.push(...await refilling(rig, kept, () => body(talk)));
         }
         const [a, b] = [alone, beside].map(median);
         const started = (await rig.health()).starts - starts;
