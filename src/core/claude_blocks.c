@@ -3,12 +3,17 @@
 
 #include "claude_json_writer.h"
 
+#include <sodium.h>
 #include <string.h>
 
 
 /* of one text or image, as much tells conversations apart */
 
-#define CLAUDE_BLOCKS_HASHED  4096
+#define CLAUDE_BLOCKS_HASHED  4096      /* bytes of a text */
+
+
+_Static_assert(sizeof(((claude_request_t *) NULL)->conversation)
+               == crypto_shorthash_siphashx24_BYTES, "hash");
 
 
 static claude_out_t *claude_blocks_next(claude_blocks_t *blocks,
@@ -21,16 +26,13 @@ void
 claude_blocks_init(claude_blocks_t *blocks, claude_mem_t *mem,
     claude_request_t *request, size_t max)
 {
-    memset(blocks, 0, offsetof(claude_blocks_t, hash));
+    memset(blocks, 0, offsetof(claude_blocks_t, calls));
 
     blocks->request = request;
 
     claude_out_init(&blocks->system, mem, max);
     claude_out_init(&blocks->messages, mem, max);
     claude_out_init(&blocks->held, mem, max);
-
-    crypto_generichash_init(&blocks->hash, NULL, 0,
-                            sizeof(request->conversation));
 }
 
 
@@ -59,11 +61,24 @@ claude_blocks_end(claude_blocks_t *blocks, claude_role_e role)
 }
 
 
+/* each text keyed by the hash of those before it, and by its own length */
+
 void
-claude_blocks_finish(claude_blocks_t *blocks)
+claude_blocks_hash(claude_blocks_t *blocks, const claude_str_t *text)
 {
-    crypto_generichash_final(&blocks->hash, blocks->request->conversation,
-                             sizeof(blocks->request->conversation));
+    size_t          i, n;
+    unsigned char  *hash, key[crypto_shorthash_siphashx24_KEYBYTES];
+
+    hash = blocks->request->conversation;
+    n = (text->len < CLAUDE_BLOCKS_HASHED) ? text->len : CLAUDE_BLOCKS_HASHED;
+
+    memcpy(key, hash, sizeof(key));
+
+    for (i = 0; i < sizeof(text->len); i++) {
+        key[i] ^= (unsigned char) (text->len >> 8 * i);
+    }
+
+    (void) crypto_shorthash_siphashx24(hash, text->data, n, key);
 }
 
 
@@ -233,17 +248,10 @@ claude_blocks_tool_result(claude_blocks_t *blocks, const claude_str_t *id,
 static claude_out_t *
 claude_blocks_next(claude_blocks_t *blocks, const claude_str_t *content)
 {
-    size_t         n;
     claude_out_t  *out;
 
     if (!blocks->user) {
-        n = content->len;
-        n = (n < CLAUDE_BLOCKS_HASHED) ? n : CLAUDE_BLOCKS_HASHED;
-
-        crypto_generichash_update(&blocks->hash,
-                                  (const unsigned char *) &content->len,
-                                  sizeof(content->len));
-        crypto_generichash_update(&blocks->hash, content->data, n);
+        claude_blocks_hash(blocks, content);
     }
 
     blocks->count++;

@@ -15,8 +15,6 @@
 #include "claude_media.h"
 #include "claude_parse.h"
 
-#include <sodium.h>
-
 
 typedef enum {
     CLAUDE_ROLE_UNKNOWN = 0,        /* as long as the message's isn't read */
@@ -53,9 +51,7 @@ typedef struct {
     unsigned               waiting;     /* those without a result; data of
                                          * the others is NULL */
 
-    /* from here on nothing is cleared by claude_blocks_init(): thousands of
-     * bytes, of which most requests need none */
-    crypto_generichash_state  hash;
+    /* not cleared by claude_blocks_init(): most requests need none */
     claude_str_t           calls[CLAUDE_BLOCKS_CALLS];
 } claude_blocks_t;
 
@@ -82,10 +78,13 @@ void claude_blocks_write_head(claude_out_t *out,
 void claude_blocks_write_output(claude_out_t *out, const char *effort,
     const claude_str_t *schema);
 
-/* the conversation's end: completes request->conversation, and appends
- * ,"system":[…] where there is one, and ,"messages":[…] to out */
+/* adds to request->conversation a text that lies in no block */
 
-void claude_blocks_finish(claude_blocks_t *blocks);
+void claude_blocks_hash(claude_blocks_t *blocks, const claude_str_t *text);
+
+/* the conversation's end: appends ,"system":[…] where there is one, and
+ * ,"messages":[…] to out */
+
 void claude_blocks_write(claude_blocks_t *blocks, claude_out_t *out);
 
 /* append a block.  The API refuses a text of white space: it says nothing,

@@ -1,6 +1,7 @@
 
 #include "claude_blocks.h"
 
+#include <sodium.h>
 #include <string.h>
 
 

@@ -127,8 +127,6 @@ claude_chat_facts(claude_chat_parse_t *chat)
     request->tools = (chat->tools.count != 0);
     request->text += chat->tools.out.size + chat->schema.len;
 
-    claude_blocks_finish(&chat->blocks);
-
     facts = claude_alloc(chat->parse.mem, sizeof(claude_chat_facts_t));
 
     if (facts == NULL) {

@@ -151,8 +151,6 @@ claude_messages_finish(claude_messages_parse_t *m)
     claude_messages_finish_tools(m);
 
     parse->request->max_tokens = m->max_tokens;
-
-    claude_blocks_finish(&m->blocks);
 }
 
 

@@ -146,11 +146,8 @@ claude_responses_lead(claude_responses_parse_t *self)
         blocks->system = system;
         self->parse.request->text += text->raw.len;
 
-        crypto_generichash_update(&blocks->hash, text->raw.data,
-                                  text->raw.len);
+        claude_blocks_hash(blocks, &text->raw);
     }
-
-    claude_blocks_finish(blocks);
 
     for (echo = self->facts->echo;
          echo < self->facts->echo + CLAUDE_RESPONSES_ECHOES;

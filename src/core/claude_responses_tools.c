@@ -1,6 +1,8 @@
 
 #include "claude_responses_parse.h"
 
+#include <sodium.h>
+
 
 static void claude_responses_on_tool(claude_parse_t *parse,
     const claude_json_token_t *token);
