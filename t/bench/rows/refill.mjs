@@ -36,12 +36,15 @@ class Talk {
   }
 }
 
-/** Kills what is parked as soon as the pool is full, while `body` runs. */
+/**
+ * Kills what is parked as soon as the pool is full, while `body` runs; or, with
+ * `kept` null, only looks, as often.
+ */
 async function refilling(rig, kept, body) {
   let over = false;
   const kill = async () => {
     while (!over) {
-      if ((await rig.health()).parked === POOL) {
+      if ((await rig.health()).parked === POOL && kept !== null) {
         children(rig).filter((pid) => pid !== kept)
           .forEach((pid) => process.kill(pid, 'SIGKILL'));
         while (!over && !(await rig.health()).starting) await pause(2);
@@ -82,7 +85,7 @@ export async function rows() {
         const { starts } = await rig.health();
         for (let i = 0; i < ROUNDS; i++) {
           while ((await rig.health()).parked < POOL) await pause(50);
-          alone.push(...await body(talk));
+          alone.push(...await refilling(rig, null, () => body(talk)));
           beside.push(...await refilling(rig, kept, () => body(talk)));
         }
         const [a, b] = [alone, beside].map(median);
