@@ -82,7 +82,7 @@ check-packages:	## install packages and image on a bare Debian 12 (minutes)
 
 bench:	## one table of what everything costs; ROWS="name ..." for some
 	@src/tools/claude-deps.sh bench
-	@$(MAKE) --no-print-directory -s -j$$(nproc) all
+	@$(MAKE) --no-print-directory -s -j$$(nproc) all $(out)/fill_store
 	@exec node t/bench/bench.mjs $(ROWS)
 
 fuzz:	## fuzz each target for FUZZ_TIME seconds (60)
@@ -156,7 +156,10 @@ $(out)/claude-keys: $(keys) $(core)
 $(out)/%.o: src/%.c Makefile
 	$(call quiet,CC) mkdir -p $(@D); $(CC) -c -o $@ $< $(cflags)
 
-units: $(units)
+units: $(units) $(out)/fill_store
+
+$(out)/fill_store: t/lib/fill_store.c $(core) Makefile
+	$(call quiet,CC) $(CC) -o $@ $< $(core) $(cflags) $(ldflags) $(libs)
 
 $(out)/unit/%: t/unit/%.c $(core) Makefile
 	$(call quiet,CC) mkdir -p $(@D); \

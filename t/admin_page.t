@@ -66,12 +66,8 @@ $t->stop_nginx;
 
 # one with many
 
-my $fill = "$dir/fill_store";
-my $built = run(['cc', '-O2', '-o', $fill, root() . '/t/lib/fill_store.c',
-    glob($t->build . '/core/*.o'), '-lsodium', '-lyajl', '-lcrypt']);
-is($built->{err}, '', 'fill_store is built');
-my $filled = run([$fill, "$dir/keys/master.key", "$dir/keys/keys.jsonl",
-    COUNT, COUNT]);
+my $filled = run([$t->build . '/fill_store',
+    map({ "$dir/keys/$_" } 'master.key', 'keys.jsonl'), COUNT, COUNT]);
 is($filled->{err}, '', COUNT . ' keys are in the log');
 
 $t->start($conf, keystore => $store);

@@ -107,10 +107,10 @@ sub build {
     in_copy('MAKE', 'make', "-j$cores", '-f', 'objs/Makefile', 'build');
     quiet('COPY  ngx_http_claude_module.so', 'cp', '-f',
         "$copy/objs/ngx_http_claude_module.so", $out);
-    # claude-keys and the core's objects, which tests run and link
-    quiet('MAKE  claude-keys', 'make', '-s', '--no-print-directory',
+    # what the tests run beside nginx
+    quiet('MAKE  claude-keys, fill_store', 'make', '-s', '--no-print-directory',
         "-j$cores", "BUILD=$out", "NGINX_SRC=$copy", "$out/claude-keys",
-        "$out/nginx/Makefile");
+        "$out/fill_store", "$out/nginx/Makefile");
 }
 
 # the names of the suite's files; what is left out is told
