@@ -164,8 +164,8 @@ claude_rc_t claude_reply_init(claude_reply_t *reply, claude_mem_t *mem,
  *                     sent an error event (any other error).  An event above
  *                     CLAUDE_SSE_MAX is the first, and a message_stop without
  *                     a stop reason, or with null: that is how the SDK ends a
- *                     stream that was cut.  out holds
- *                     what earlier events brought, and nothing of this one.
+ *                     stream that was cut.  out holds what earlier events
+ *                     brought, and nothing of this one.
  *   CLAUDE_TOO_LARGE  a whole answer above CLAUDE_REPLY_MAX, or out is full
  *   CLAUDE_NO_MEMORY
  *
