@@ -149,9 +149,14 @@ export class Pool {
    * a start beside it would slow that down.
    */
   #isMissing() {
-    const { starts, maxProcesses } = this.#settings;
-    return this.#wanted() > 0 && this.#count('starting') < starts
-      && this.#all.size < maxProcesses;
+    return this.#wanted() > 0 && this.#count('starting') < this.#mostStarts()
+      && this.#all.size < this.#settings.maxProcesses;
+  }
+
+  /** Those that nobody waits for leave half the cores to what is under way. */
+  #mostStarts() {
+    const { starts } = this.#settings;
+    return this.#queue.length > 0 ? starts : Math.ceil(starts / 2);
   }
 
   #wanted() {

@@ -15,10 +15,13 @@ const skip = !existsSync('/proc/self/autogroup');
 
 let stub;
 let bridge;
+let dir;
 before(async () => { stub = await startStub(); });
 afterEach(async () => {
   await bridge?.stop();
   bridge = undefined;
+  if (dir) await rm(dir, { recursive: true });
+  dir = undefined;
   stub.clear();
 });
 after(() => stub?.close());
@@ -35,26 +38,36 @@ function priorities(state) {
   });
 }
 
+/** @returns {Promise<string>} a program that never comes up */
+async function sleeper() {
+  dir = await mkdtemp(path.join(tmpdir(), 'calm-'));
+  const claude = path.join(dir, 'claude');
+  writeFileSync(claude, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
+  return claude;
+}
+
 test('a start ahead is low, and what is parked is not', { skip }, async () => {
   bridge = await Bridge.launch({ ANTHROPIC_BASE_URL: stub.url });
-  await until(() => priorities('starting').includes(10), 'a low start');
+  await until(() => priorities('starting').includes(19), 'a low start');
   await bridge.ready();
   await until(() => priorities('parked').includes(0), 'as any other');
 });
 
+test('it is not for long', { skip }, async () => {
+  bridge = await Bridge.launch({ ANTHROPIC_BASE_URL: stub.url,
+    CLAUDE_BRIDGE_CLAUDE: await sleeper() });
+  await until(() => priorities('starting').includes(19), 'a low start');
+  await until(() => priorities('starting').includes(0), 'as any other');
+});
+
 test('a request that waits for it ends that', { skip }, async () => {
-  const dir = await mkdtemp(path.join(tmpdir(), 'calm-'));
-  const claude = path.join(dir, 'claude');
-  // never comes up
-  writeFileSync(claude, '#!/bin/sh\nexec sleep 1000\n', { mode: 0o755 });
-  bridge = await Bridge.launch(
-    { ANTHROPIC_BASE_URL: stub.url, CLAUDE_BRIDGE_CLAUDE: claude });
-  await until(() => priorities('starting').includes(10), 'a low start');
+  bridge = await Bridge.launch({ ANTHROPIC_BASE_URL: stub.url,
+    CLAUDE_BRIDGE_CLAUDE: await sleeper() });
+  await until(() => priorities('starting').includes(19), 'a low start');
   const [pid] = bridge.pids('starting');
   const call = bridge.send(question('hi'));
   call.on('error', () => {});
-  await until(() => !priorities('starting').includes(10), 'as any other');
+  await until(() => !priorities('starting').includes(19), 'as any other');
   assert.ok(bridge.pids('starting').includes(pid));
   call.destroy();
-  await rm(dir, { recursive: true });
 });
