@@ -26,7 +26,7 @@ export async function rows() {
     const begun = Date.now();
     let done = 0, warm;
 
-    while (done < REQUESTS) {
+    while (done < REQUESTS || done === (warm?.done ?? done)) {
       done += load(rig, url, body, 10).requests;
       if (done >= WARM && Date.now() - begun >= WARM_MS) {
         warm ??= { done, bytes: resident(rig.worker),
