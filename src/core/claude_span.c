@@ -75,13 +75,11 @@ claude_span_string(const unsigned char *p, const unsigned char *end,
                >> (CLAUDE_SPAN_STEP - (end - p));
         highs >>= CLAUDE_SPAN_STEP - (end - p);
 
-        if (stop) {
-            *high |= (highs & ((stop & -stop) - 1)) != 0;
-            return p - start + __builtin_ctz(stop);
-        }
+        /* those before the stop, or all where there is none */
 
-        *high |= highs != 0;
-        return end - start;
+        *high |= (highs & ((stop & -stop) - 1)) != 0;
+
+        return stop ? p - start + __builtin_ctz(stop) : end - start;
     }
 
 #endif
