@@ -3,7 +3,6 @@
 #include "claude_file.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/file.h>
 #include <unistd.h>
 

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -20,8 +19,6 @@
 
 #define CLAUDE_USAGE_LARGE   (1024 * 1024)
 
-#define CLAUDE_USAGE_BUFFER  65536
-
 
 typedef struct {
     claude_usage_sum_t     sum;
@@ -33,7 +30,7 @@ typedef struct {
     int                    fd;
     off_t                  offset;
     size_t                 len;
-    unsigned char          buf[CLAUDE_USAGE_BUFFER];
+    unsigned char         *buf;         /* CLAUDE_FILE_BUFFER */
 } claude_usage_new_t;
 
 
@@ -318,19 +315,19 @@ claude_usage_write_rows(int fd, const claude_usage_sum_t *sum)
     claude_rc_t                rc;
     claude_str_t               text;
     unsigned char              buf[CLAUDE_USAGE_LINE_BUF];
-    claude_usage_new_t        *new;
+    claude_usage_new_t         new;
     claude_usage_line_t        line;
     const claude_usage_row_t  *row;
 
-    new = malloc(sizeof(claude_usage_new_t));
+    new.buf = claude_file_buffer();
 
-    if (new == NULL) {
+    if (new.buf == NULL) {
         return CLAUDE_NO_MEMORY;
     }
 
-    new->fd = fd;
-    new->len = 0;
-    new->offset = CLAUDE_USAGE_MARK_LEN;
+    new.fd = fd;
+    new.len = 0;
+    new.offset = CLAUDE_USAGE_MARK_LEN;
 
     rc = CLAUDE_OK;
 
@@ -347,28 +344,26 @@ claude_usage_write_rows(int fd, const claude_usage_sum_t *sum)
 
         rc = claude_usage_line(&line, buf, &text);
 
-        if (rc == CLAUDE_OK
-            && CLAUDE_USAGE_BUFFER - new->len < text.len)
-        {
-            rc = claude_usage_flush(new);
+        if (rc == CLAUDE_OK && CLAUDE_FILE_BUFFER - new.len < text.len) {
+            rc = claude_usage_flush(&new);
         }
 
         if (rc == CLAUDE_OK) {
-            memcpy(new->buf + new->len, text.data, text.len);
-            new->len += text.len;
+            memcpy(new.buf + new.len, text.data, text.len);
+            new.len += text.len;
         }
     }
 
     if (rc == CLAUDE_OK) {
-        rc = claude_usage_flush(new);
+        rc = claude_usage_flush(&new);
     }
 
     if (rc == CLAUDE_OK) {
-        claude_usage_mark(new->offset - CLAUDE_USAGE_MARK_LEN, mark);
+        claude_usage_mark(new.offset - CLAUDE_USAGE_MARK_LEN, mark);
         rc = claude_file_write(fd, mark, CLAUDE_USAGE_MARK_LEN, 0);
     }
 
-    free(new);
+    claude_file_buffer_free(new.buf);
 
     return rc;
 }
